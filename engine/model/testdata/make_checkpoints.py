@@ -19,7 +19,7 @@ reference moves when one hyper-parameter is left out, so that a test that passes
 How to run (CPU only, under a minute):
   python3 -m venv venv
   venv/bin/pip install torch transformers numpy safetensors gguf sentencepiece
-  venv/bin/python make_checkpoints.py [--only NAME ...] [--llama-cpp DIR [--lib DIR]]
+  venv/bin/python make_checkpoints.py [--only NAME ...] [--llama-cpp DIR [--lib DIR]] [--llama-cpp-version TEXT]
 DIR is a checkout of llama.cpp; without it the GGUF files and their comparison are left as they are. --lib names the folder of
 libllama.so (default DIR/build/bin); llamacpp_logits.cpp beside this file is compiled against it with g++. To compare to
 float32 accuracy, build llama.cpp without its f16 GELU table (remove `#define GGML_GELU_FP16` from ggml/src/ggml-cpu/vec.h).
@@ -27,6 +27,7 @@ float32 accuracy, build llama.cpp without its f16 GELU table (remove `#define GG
 import argparse
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -45,7 +46,7 @@ T = 40
 SHORT = 12
 
 LLAMA = dict(architectures=["LlamaForCausalLM"], model_type="llama", vocab_size=VOCAB, hidden_size=64, num_hidden_layers=2,
-             num_attention_heads=4, num_key_value_heads=2, intermediate_size=96, hidden_act="silu", rms_norm_eps=1e-5,
+             num_attention_heads=4, num_key_value_heads=2, intermediate_size=64, hidden_act="silu", rms_norm_eps=1e-5,
              max_position_embeddings=512, rope_theta=10000.0, tie_word_embeddings=False, bos_token_id=1, eos_token_id=2)
 QWEN2 = {**LLAMA, **dict(architectures=["Qwen2ForCausalLM"], model_type="qwen2", num_key_value_heads=1, rms_norm_eps=1e-6,
                          rope_theta=1000000.0, use_sliding_window=False, sliding_window=512, max_window_layers=2,
@@ -76,23 +77,23 @@ CHECKPOINTS = {
         without={"rope_scaling": dict(rope_scaling=None)}),
     "llama-linear": dict(
         vocab="spm",
-        config={**LLAMA, **dict(num_attention_heads=2, num_key_value_heads=2, tie_word_embeddings=True, rms_norm_eps=1e-6,
+        config={**LLAMA, **dict(hidden_size=32, num_attention_heads=2, tie_word_embeddings=True, rms_norm_eps=1e-6,
                                 rope_scaling=dict(type="linear", factor=4.0))},
         without={"rope_scaling": dict(rope_scaling=None), "rms_norm_eps": dict(rms_norm_eps=1e-3)}),
     "llama-bias": dict(
         vocab="spm",
-        config={**LLAMA, **dict(hidden_size=32, num_attention_heads=2, num_key_value_heads=1, intermediate_size=64,
-                                attention_bias=True, mlp_bias=True)}),
+        config={**LLAMA, **dict(hidden_size=32, num_attention_heads=2, num_key_value_heads=1, attention_bias=True,
+                                mlp_bias=True)}),
     "mistral": dict(
         vocab="spm",
-        config={**LLAMA, **dict(architectures=["MistralForCausalLM"], model_type="mistral", sliding_window=8,
-                                num_key_value_heads=1, head_dim=24)},
+        config={**LLAMA, **dict(architectures=["MistralForCausalLM"], model_type="mistral", hidden_size=32,
+                                num_key_value_heads=1, head_dim=24, sliding_window=8)},
         gguf=dict(sliding_window=None), without={"sliding_window": dict(sliding_window=None)}),
     "qwen2": dict(vocab="qwen2", config=QWEN2),
     "qwen2-yarn": dict(
         vocab="qwen2",
-        config={**QWEN2, **dict(rope_theta=10000.0, rope_scaling=dict(type="yarn", factor=4.0,
-                                                                      original_max_position_embeddings=128))},
+        config={**QWEN2, **dict(hidden_size=32, num_attention_heads=2, rope_theta=10000.0,
+                                rope_scaling=dict(type="yarn", factor=4.0, original_max_position_embeddings=128))},
         without={"rope_scaling": dict(rope_scaling=None),
                  "attention factor of yarn": dict(rope_scaling=dict(type="yarn", factor=4.0, attention_factor=1.0,
                                                                     original_max_position_embeddings=128))}),
@@ -244,7 +245,8 @@ def convert(llama_cpp, name, spec, hf, out):
             # The Gemma 3 converter counts this file's tokens to cut unused rows off the embedding.
             (Path(tmp) / "tokenizer.json").write_text(
                 json.dumps(dict(model=dict(vocab={str(i): i for i in range(VOCAB)}), added_tokens=[])))
-            cls(Path(tmp), gguf.LlamaFileType.ALL_F32, out, model_name=f"tiny random {name}").write()
+            # The name says nothing of the family: llama.cpp expects certain special tokens of a model called phi3.
+            cls(Path(tmp), gguf.LlamaFileType.ALL_F32, out, model_name="tiny random weights").write()
     finally:
         cls.set_vocab = keep
 
@@ -254,15 +256,16 @@ class Witness:
 
     def __init__(self, llama_cpp, lib, work):
         self.exe, self.work = work / "llamacpp_logits", work
+        self.env = {**os.environ, "LD_LIBRARY_PATH": str(lib)}  # before the paths that the libraries themselves name
         subprocess.run(["g++", "-O2", "-std=c++17", str(HERE / "llamacpp_logits.cpp"), f"-I{llama_cpp}/include",
-                        f"-I{llama_cpp}/ggml/include", f"-L{lib}", f"-Wl,-rpath,{lib}", "-lllama", "-lggml",
+                        f"-I{llama_cpp}/ggml/include", f"-L{lib}", "-lllama", "-lggml",
                         "-lggml-cpu", "-lggml-base", "-o", str(self.exe)], check=True)
 
     def logits(self, model, ids, override=None):
         (self.work / "ids").write_text(" ".join(map(str, ids)))
         out = self.work / "logits"
         cmd = [self.exe, model, self.work / "ids", out] + ([override] if override else [])
-        subprocess.run(cmd, check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(cmd, check=True, env=self.env, stderr=subprocess.DEVNULL)
         return np.fromfile(out, "<f4").reshape(len(ids), -1)
 
 
@@ -328,19 +331,22 @@ def main():
     ap.add_argument("--only", nargs="*", default=list(CHECKPOINTS), choices=list(CHECKPOINTS), metavar="NAME")
     ap.add_argument("--llama-cpp", type=Path)
     ap.add_argument("--lib", type=Path)
+    ap.add_argument("--llama-cpp-version", help="what index.json says of it (default: the checkout's commit)")
     args = ap.parse_args()
     torch.set_num_threads(1)
 
     index_path = HERE / "index.json"
     index = json.loads(index_path.read_text()) if index_path.exists() else {}
-    index["made_with"] = dict(torch=torch.__version__.split("+")[0], transformers=transformers.__version__,
-                              numpy=np.__version__)
+    made_with = index.setdefault("made_with", {})
+    made_with.update(torch=torch.__version__.split("+")[0], transformers=transformers.__version__, numpy=np.__version__)
     with tempfile.TemporaryDirectory() as work:
         witness = None
         if args.llama_cpp:
             args.llama_cpp = args.llama_cpp.resolve()
             lib = (args.lib or args.llama_cpp / "build/bin").resolve()
             witness = Witness(args.llama_cpp, lib, Path(work))
+            made_with["llama_cpp"] = args.llama_cpp_version or subprocess.run(
+                ["git", "-C", args.llama_cpp, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
         known = index.setdefault("checkpoints", {})
         for name in args.only:
             entry = make(name, CHECKPOINTS[name], args, witness)
