@@ -136,6 +136,7 @@ type affineSearch struct {
 // fit finds x[i] ~ scale * c[i] - min with codes 0..limit and min >= 0, for the
 // weights w. x has at most 32 numbers.
 func (s affineSearch) fit(c []uint8, x, w []float32) (scale, min float32) {
+	c, w = c[:len(x)], w[:len(x)]
 	lo, hi := bounds(x)
 	var sumw, sumx float32
 	for i, v := range x {
@@ -192,6 +193,7 @@ func (s affineSearch) fit(c []uint8, x, w []float32) (scale, min float32) {
 
 // loss is the weighted error of standing scale*level[i] + lo in for x[i].
 func (s affineSearch) loss(level, x, w []float32, scale, lo float32) (sum float32) {
+	level, w = level[:len(x)], w[:len(x)]
 	for i, v := range x {
 		diff := float32(scale*level[i]) + lo - v
 		if s.absolute {

@@ -9,6 +9,7 @@ package format
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -109,6 +110,9 @@ func (f Format) CheckCols(cols int) error {
 	if cols <= 0 || cols%f.BlockLen() != 0 {
 		return fmt.Errorf("rows of %d numbers cannot be packed as %v: its blocks hold %d numbers", cols, f, f.BlockLen())
 	}
+	if cols/f.BlockLen() > math.MaxInt/f.BlockBytes() {
+		return fmt.Errorf("rows of %d numbers cannot be packed as %v: too many bytes for this machine", cols, f)
+	}
 	return nil
 }
 
@@ -120,6 +124,12 @@ func (f Format) RowBytes(cols int) int {
 
 // Quantize packs src into dst. len(src) is a multiple of BlockLen and
 // len(dst) = RowBytes(len(src)); other lengths panic.
+//
+// The bytes are those of ggml's reference quantisers (quantize_row_*_ref, without an
+// importance matrix) wherever ggml's arithmetic stays in its own range. Out of it, a
+// block is as near to its numbers as its scale allows: scales above 65504 become
+// infinite and scales below 2^-25 zero, being binary16. A quantised block in which
+// there is NaN or an infinity unpacks to NaNs only.
 func (f Format) Quantize(dst []byte, src []float32) {
 	f.checkLengths("Quantize", len(dst), len(src))
 	layouts[f].quantize(dst, src)
