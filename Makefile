@@ -1,0 +1,51 @@
+# Potion: build, test and measure. Run `make` or `make help` for the list.
+
+GO      ?= go
+BIN     := bin/potion
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+# Packages in which several goroutines share memory.
+CONCURRENT := ./cpu/... ./engine/session/... ./engine/tokenizer/... ./engine/sample/... ./engine/chat/...
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test race lint bench cross fuzz clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/potion
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/potion
+
+run: build ## generate a story from the embedded demo model
+	./$(BIN) generate --seed 7 -n 120 "Once upon a time"
+
+test: ## run all tests
+	CGO_ENABLED=0 $(GO) test ./...
+
+race: ## run the tests of concurrent packages under the race detector (needs gcc)
+	CGO_ENABLED=1 $(GO) test -race $(CONCURRENT)
+
+lint: ## gofmt, go vet and staticcheck
+	@test -z "$$(gofmt -l .)" || { echo 'not gofmt-clean:'; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+bench: ## time every operation of the CPU backend
+	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchtime 0.3s ./cpu
+
+cross: ## build for every platform
+	@for p in $(PLATFORMS); do \
+	  echo "build $$p"; \
+	  CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./cmd/potion || exit 1; \
+	done
+
+fuzz: ## run every fuzz target for a minute
+	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' . ); do \
+	  for t in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' $$f); do \
+	    echo "$$(dirname $$f) $$t"; $(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime 60s ./$$(dirname $$f) || exit 1; \
+	  done; \
+	done
+
+clean: ## remove what was built
+	rm -rf bin
