@@ -1,0 +1,120 @@
+package backendtest
+
+import (
+	"fmt"
+
+	"github.com/potion-engine/potion/engine"
+	"github.com/potion-engine/potion/engine/format"
+)
+
+// packed is a weight whose packed bytes are known to the oracle.
+type packed struct {
+	engine.Weight
+	f     format.Format
+	cols  int
+	bytes []byte
+}
+
+// row is row i of the weight as the format defines it.
+func (w packed) row(i int) []float64 {
+	n := w.f.RowBytes(w.cols)
+	x := make([]float32, w.cols)
+	w.f.Dequantize(x, w.bytes[i*n:(i+1)*n])
+	return widen(x)
+}
+
+// weight makes a weight of random rows. Packing is slow in some formats, so a pool of
+// blocks is packed, of different magnitudes and some of them degenerate, and every
+// block of the weight is one of these at random.
+func (r *rig) weight(f format.Format, rows, cols int) packed {
+	const poolLen = 96
+	block := f.BlockLen()
+	pool := make([][]byte, poolLen)
+	for i := range pool {
+		numbers := r.normal(block, 0, 0.02*float64(1+i%5))
+		switch {
+		case block == 1:
+		case i == 0: // all zero: scales of zero
+			clear(numbers)
+		case i == 1: // one value: no spread for formats with a minimum
+			for j := range numbers {
+				numbers[j] = 0.25
+			}
+		case i == 2: // one-sided: the minimum matters
+			for j := range numbers {
+				numbers[j] += 1
+			}
+		}
+		pool[i] = make([]byte, f.BlockBytes())
+		f.Quantize(pool[i], numbers)
+	}
+	w := packed{f: f, cols: cols}
+	for range rows * cols / block {
+		w.bytes = append(w.bytes, pool[r.IntN(poolLen)]...)
+	}
+	var err error
+	if w.Weight, err = r.NewWeight(f, rows, cols, w.bytes); err != nil {
+		r.fail(err)
+	}
+	r.free = append(r.free, w.Weight.Free)
+	return w
+}
+
+type embedding struct {
+	f           format.Format
+	v, c, t     int
+	scale       float32
+	by          engine.Index
+	firstAndEnd bool // only the first and last row of the table
+}
+
+func (e embedding) prepare(r *rig) problem {
+	table := r.weight(e.f, e.v, e.c)
+	y := r.output(e.t, e.c)
+	ids, pos := make([]int32, e.t), make([]int32, e.t)
+	for i := range ids {
+		ids[i], pos[i] = int32(r.IntN(e.v)), int32(i%e.v)
+		if e.firstAndEnd {
+			ids[i] = int32(i % 2 * (e.v - 1))
+		}
+	}
+	step := r.newStep(ids, pos)
+	return problem{
+		call: func() { r.Embed(y.Tensor, step, e.by, table.Weight, e.scale) },
+		want: func() { y.want = embed(e.by.Of(step), table.row, float64(e.scale)) },
+	}
+}
+
+func embedCases() []Case {
+	var cases []Case
+	add := func(e embedding) {
+		name := fmt.Sprintf("%v/%dx%d/rows %d", e.f, e.v, e.c, e.t)
+		if e.by == engine.ByPos {
+			name += "/by position"
+		}
+		if e.scale != 1 {
+			name += fmt.Sprintf("/scale %v", e.scale)
+		}
+		if e.firstAndEnd {
+			name += "/first and last"
+		}
+		cases = append(cases, Case{Op: "Embed", Name: name, Format: e.f, Work: int64(e.t * e.c), op: e})
+	}
+	for _, f := range format.All() {
+		add(embedding{f: f, v: 37, c: 768, t: 8, scale: 1})
+		add(embedding{f: f, v: 101, c: 256, t: 1, scale: 16})
+		add(embedding{f: f, v: 13, c: 512, t: 33, scale: 0.37, by: engine.ByPos})
+		if f.BlockLen() == 32 {
+			add(embedding{f: f, v: 7, c: 32, t: 3, scale: 1})
+			add(embedding{f: f, v: 41, c: 576, t: 2, scale: 1})
+			add(embedding{f: f, v: 41, c: 640, t: 2, scale: 25.25})
+		}
+		if f.BlockLen() == 1 {
+			for _, c := range []int{1, 31, 33, 97} {
+				add(embedding{f: f, v: 11, c: c, t: 5, scale: 1})
+			}
+		}
+		add(embedding{f: f, v: 509, c: 256, t: 4, scale: 1, firstAndEnd: true})
+	}
+	return cases
+}
