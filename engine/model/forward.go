@@ -152,7 +152,7 @@ func (m *Model) feedForward(w *Workspace, l *layer, t int) {
 		b.Linear(gate, h, l.gate, l.gateBias)
 		b.SwiGLU(up, gate, up)
 	}
-	b.Linear(h, up, l.down, l.dnBias)
+	b.Linear(h, up, l.down, l.downBias)
 	if c.PostNorm {
 		b.RMSNorm(h, h, l.postFFN, c.NormEps)
 	}

@@ -91,7 +91,7 @@ func (g *ggufCheckpoint) Tensor(name string) (*Data, error) {
 	if rows > math.MaxInt32 || cols > math.MaxInt32 {
 		return nil, fmt.Errorf("%s: tensor %s is [%d %d]; neither may exceed %d", g.Path(), name, rows, cols, math.MaxInt32)
 	}
-	return &Data{Format: f, Rows: rows, Cols: cols, Bytes: t.Bytes()}, nil
+	return &Data{Format: f, Rows: rows, Cols: cols, bytes: t.Bytes()}, nil
 }
 
 func formatNames() []string {

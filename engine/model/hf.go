@@ -142,7 +142,7 @@ func (h *hfCheckpoint) Close() error    { return h.set.Close() }
 
 // vocabulary checks that the embedding table is as long as config.json says.
 func (h *hfCheckpoint) vocabulary() error {
-	_, err := need(h, "token_embd.weight", h.config.Vocab, h.config.Width)
+	_, err := TensorSpec{"token_embd.weight", h.config.Vocab, h.config.Width, true}.fetch(h)
 	return err
 }
 
@@ -192,24 +192,18 @@ func (h *hfCheckpoint) Tensor(name string) (*Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: tensor %s: %w", h.dir, t.Name, err)
 	}
-	if h.names.transpose && d.Rows > 1 && strings.HasPrefix(name, "blk.") {
-		d = d.transposed()
-	}
-	if h.names.plusOne != nil && h.names.plusOne(name) {
-		x := d.floats()
-		for i := range x {
-			x[i]++
-		}
-		b := make([]byte, 4*len(x))
-		format.F32.Quantize(b, x)
-		d = &Data{Format: format.F32, Rows: d.Rows, Cols: d.Cols, Bytes: b}
+	switch {
+	case h.names.transpose && d.Rows > 1 && strings.HasPrefix(name, "blk."):
+		return d.transposed(), nil
+	case h.names.plusOne != nil && h.names.plusOne(name):
+		return d.plusOne(), nil
 	}
 	return d, nil
 }
 
 // plainData is a safetensors tensor of one or two dimensions as it stands.
 func plainData(t *safetensors.Tensor) (*Data, error) {
-	d := &Data{Rows: 1, Bytes: t.Bytes()}
+	d := &Data{Rows: 1, bytes: t.Bytes()}
 	switch t.Dtype {
 	case "F32":
 		d.Format = format.F32
@@ -237,12 +231,31 @@ func plainData(t *safetensors.Tensor) (*Data, error) {
 
 // transposed is [K, N] as [N, K].
 func (d *Data) transposed() *Data {
-	size := d.Format.BlockBytes()
-	out := make([]byte, len(d.Bytes))
-	for r := range d.Rows {
-		for c := range d.Cols {
-			copy(out[(c*d.Rows+r)*size:][:size], d.Bytes[(r*d.Cols+c)*size:])
+	t := &Data{Format: d.Format, Rows: d.Cols, Cols: d.Rows}
+	t.make = func() []byte {
+		size := d.Format.BlockBytes()
+		out := make([]byte, len(d.bytes))
+		for r := range d.Rows {
+			for c := range d.Cols {
+				copy(out[(c*d.Rows+r)*size:][:size], d.bytes[(r*d.Cols+c)*size:])
+			}
 		}
+		return out
 	}
-	return &Data{Format: d.Format, Rows: d.Cols, Cols: d.Rows, Bytes: out}
+	return t
+}
+
+// plusOne is d + 1 in float32.
+func (d *Data) plusOne() *Data {
+	t := &Data{Format: format.F32, Rows: d.Rows, Cols: d.Cols}
+	t.make = func() []byte {
+		x := d.floats()
+		for i := range x {
+			x[i]++
+		}
+		out := make([]byte, t.Size())
+		t.Format.Quantize(out, x)
+		return out
+	}
+	return t
 }
