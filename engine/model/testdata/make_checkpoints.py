@@ -60,8 +60,10 @@ PHI3 = {**LLAMA, **dict(architectures=["Phi3ForCausalLM"], model_type="phi3", nu
                         rope_scaling=None, original_max_position_embeddings=512, sliding_window=None, pad_token_id=0,
                         attention_bias=False)}
 
-# name -> config.json; vocab: the vocabulary written into the GGUF file; gguf: what differs for a reader of the GGUF file, which
-# has no key for it; without: changes of the config whose effect on the logits is recorded; explain: write attention and hidden.
+# config: what config.json says; vocab: the vocabulary written into the GGUF file; gguf: what differs for a reader of the GGUF
+# file, which has no key for it; without: changes of config whose effect on the logits is recorded; explain: write attention
+# and hidden; short: write logits_short, and the metadata by which llama.cpp, which goes by the size of its context and not by
+# the length of the sequence, takes the short factors.
 CHECKPOINTS = {
     "gpt2": dict(
         vocab="gpt2", explain=True,
@@ -157,22 +159,20 @@ def random_weight(rng, name, shape):
     return rng.normal(0, 0.25, shape)
 
 
-def build(config_dir, **changes):
-    """A model from config.json, with some of its keys changed."""
-    raw = json.loads((config_dir / "config.json").read_text())
-    raw.update(changes)
+def build(config, **changes):
+    """A model from what its config.json says, with some of the keys changed."""
     with tempfile.TemporaryDirectory() as tmp:
-        (Path(tmp) / "config.json").write_text(json.dumps(raw))
+        (Path(tmp) / "config.json").write_text(json.dumps({**config, **changes}))
         config = AutoConfig.from_pretrained(tmp)
     return AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
 
 
-def forward(config_dir, weights, ids, precision=torch.float64, **changes):
+def forward(config, weights, ids, precision=torch.float64, **changes):
     """Logits, attention weights and hidden states of one sequence."""
-    model = build(config_dir, **changes)
+    model = build(config, **changes)
     missing, unexpected = model.load_state_dict(weights, strict=False)
     if unexpected or any(m != "lm_head.weight" for m in missing):
-        raise SystemExit(f"{config_dir}: missing {missing}, unexpected {unexpected}")
+        raise SystemExit(f"{config['architectures']}: missing {missing}, unexpected {unexpected}")
     model.tie_weights()
     model = model.to(precision)
     mode = Double() if precision is torch.float64 else contextlib.nullcontext()
@@ -269,18 +269,9 @@ class Witness:
         return np.fromfile(out, "<f4").reshape(len(ids), -1)
 
 
-def make(name, spec, args, witness):
-    folder = HERE / name
-    hf = folder / "hf"
-    hf.mkdir(parents=True, exist_ok=True)
-    config = {**spec["config"], "torch_dtype": "float32"}
-    (hf / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-
-    model = build(hf)
-    v5 = model.config.to_diff_dict()
-    for key in ("_name_or_path", "transformers_version"):
-        v5.pop(key, None)
-    (hf / "config_v5.json").write_text(json.dumps(v5, indent=2, sort_keys=True) + "\n")
+def write_hf(name, config, hf):
+    """Writes the HF folder and returns the weights under the names that transformers gives them, and token ids."""
+    model = build(config)
     rng = np.random.default_rng([2024, *name.encode()])
     weights = {}
     for key, tensor in sorted(model.state_dict().items()):
@@ -288,41 +279,57 @@ def make(name, spec, args, witness):
             continue
         values = random_weight(rng, f"{name}.{key}", tuple(tensor.shape)).astype(np.float32)
         weights[key] = torch.from_numpy(values)
+    ids = rng.integers(0, VOCAB, T).tolist()
+
+    saved = {k: v for k, v in model.config.to_diff_dict().items() if k not in ("_name_or_path", "transformers_version")}
+    if not np.array_equal(forward(saved, weights, ids)[0], forward(config, weights, ids)[0]):
+        raise SystemExit(f"{name}: config_v5.json does not mean what config.json means")
+    hf.mkdir(parents=True, exist_ok=True)
+    (hf / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (hf / "config_v5.json").write_text(json.dumps(saved, indent=2, sort_keys=True) + "\n")
     # The published GPT-2 files leave out the prefix.
     save_file({k.removeprefix("transformer."): w for k, w in weights.items()}, hf / "model.safetensors", {"format": "pt"})
+    return weights, ids
 
-    ids = rng.integers(0, VOCAB, T).tolist()
+
+def make(name, spec, args, witness):
+    """Writes one checkpoint and returns its entry in the index."""
+    folder = HERE / name
+    config = {**spec["config"], "torch_dtype": "float32"}
+    weights, ids = write_hf(name, config, folder / "hf")
     (folder / "ids.json").write_text(json.dumps(ids) + "\n")
-    logits, attention, _ = forward(hf, weights, ids)
+
+    logits, attention, _ = forward(config, weights, ids)
     np.save(folder / "logits.npy", logits)
-    entry = dict(arch=spec["config"]["model_type"], vocab=spec["vocab"], tokens=T, logits=list(logits.shape),
+    entry = dict(arch=config["model_type"], vocab=spec["vocab"], tokens=T, logits=list(logits.shape),
                  parameters=sum(w.numel() for w in weights.values()),
                  logits_std=significant(logits.std()), mean_largest_attention=significant(attention[:, :, 1:].max(-1).mean()),
-                 nmse_transformers_float32=significant(nmse(forward(hf, weights, ids, torch.float32)[0], logits)))
+                 nmse_transformers_float32=significant(nmse(forward(config, weights, ids, torch.float32)[0], logits)))
     if spec.get("without"):
-        entry["nmse_without"] = {what: significant(nmse(forward(hf, weights, ids, **change)[0], logits))
+        entry["nmse_without"] = {what: significant(nmse(forward(config, weights, ids, **change)[0], logits))
                                  for what, change in spec["without"].items()}
-    references = [("model.gguf", logits, ids, None)]
+    compare = {"logits": (logits, None)}
     if "gguf" in spec:
-        meant = forward(hf, weights, ids, **spec["gguf"])[0]
+        meant = forward(config, weights, ids, **spec["gguf"])[0]
         np.save(folder / "logits_gguf.npy", meant)
         entry["logits_gguf"] = dict(shape=list(meant.shape), config_changes=spec["gguf"])
-        references = [("model.gguf", meant, ids, None)]
+        compare = {"logits_gguf": (meant, None)}
     if "short" in spec:
-        short = forward(hf, weights, ids[:SHORT])[0]
+        short = forward(config, weights, ids[:SHORT])[0]
         np.save(folder / "logits_short.npy", short)
         entry["logits_short"] = list(short.shape)
-        references.append(("short", short, ids[:SHORT], spec["short"]))
+        compare["logits_short"] = (short, spec["short"])
     if spec.get("explain"):
-        _, attention, hidden = forward(hf, weights, ids[:SHORT])
+        _, attention, hidden = forward(config, weights, ids[:SHORT])
         np.save(folder / "attention.npy", attention)
         np.save(folder / "hidden.npy", hidden)
         entry["attention"], entry["hidden"] = list(attention.shape), list(hidden.shape)
 
     if args.llama_cpp:
-        convert(args.llama_cpp, name, spec, hf, folder / "model.gguf")
-        entry["nmse_llamacpp"] = {what: significant(nmse(witness.logits(folder / "model.gguf", at, override), want))
-                                  for what, want, at, override in references}
+        gguf = folder / "model.gguf"
+        convert(args.llama_cpp, name, spec, folder / "hf", gguf)
+        entry["nmse_llamacpp"] = {what: significant(nmse(witness.logits(gguf, ids[:len(want)], override), want))
+                                  for what, (want, override) in compare.items()}
     return entry
 
 
