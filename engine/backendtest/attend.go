@@ -180,12 +180,24 @@ func (a attending) solve(q []float64, c *cache, step *engine.Step, cols int) (y,
 	return y, weights
 }
 
-// work is the multiply-adds of scores and mixing.
-func (a attending) work() (n int64) {
+// cost counts every key and value that a sequence sees once, however many rows see it.
+func (a attending) cost() (bytes, flops int64) {
+	width := int64(a.heads * a.dim)
 	for _, s := range a.spans {
-		n += int64(s.rows) * int64(s.past+s.rows) * int64(2*a.heads*a.dim)
+		seen := s.past + s.rows
+		if a.window > 0 {
+			seen = min(seen, a.window+s.rows-1)
+		}
+		bytes += 2*int64(seen*a.kv*a.pages.RowBytes(a.dim)) + 8*int64(s.rows)*width
+		for n := s.past + 1; n <= s.past+s.rows; n++ {
+			mixed := n
+			if a.window > 0 {
+				mixed = min(n, a.window)
+			}
+			flops += 4 * int64(mixed) * width
+		}
 	}
-	return n
+	return bytes, flops
 }
 
 func attendCases() []Case {
@@ -197,7 +209,7 @@ func attendCases() []Case {
 			}
 			a.pages = f
 			name := fmt.Sprintf("%v/%s/%d heads on %d of %d", f, a.name, a.heads, a.kv, a.dim)
-			cases = append(cases, Case{Op: "Attend", Name: name, Format: f, Work: a.work(), op: a})
+			cases = append(cases, newCase("Attend", name, f, a))
 		}
 	}
 	return cases

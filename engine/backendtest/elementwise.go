@@ -5,12 +5,14 @@ import (
 	"math"
 
 	"github.com/potion-engine/potion/engine"
+	"github.com/potion-engine/potion/engine/format"
 )
 
 // perElement is an operation on elements that stand at the same place.
 type perElement struct {
 	name    string
 	sources int
+	flops   int64 // for an element; exp and tanh count as one
 	call    func(o engine.Ops, y, a, b engine.Tensor)
 	formula func(a, b float64) float64
 }
@@ -18,15 +20,15 @@ type perElement struct {
 const capLimit = 30
 
 var perElements = []perElement{
-	{"GELU", 1, func(o engine.Ops, y, a, _ engine.Tensor) { o.GELU(y, a) },
+	{"GELU", 1, 9, func(o engine.Ops, y, a, _ engine.Tensor) { o.GELU(y, a) },
 		func(a, _ float64) float64 { return gelu(a) }},
-	{"SwiGLU", 2, func(o engine.Ops, y, a, b engine.Tensor) { o.SwiGLU(y, a, b) },
+	{"SwiGLU", 2, 5, func(o engine.Ops, y, a, b engine.Tensor) { o.SwiGLU(y, a, b) },
 		func(a, b float64) float64 { return silu(a) * b }},
-	{"GeGLU", 2, func(o engine.Ops, y, a, b engine.Tensor) { o.GeGLU(y, a, b) },
+	{"GeGLU", 2, 10, func(o engine.Ops, y, a, b engine.Tensor) { o.GeGLU(y, a, b) },
 		func(a, b float64) float64 { return gelu(a) * b }},
-	{"Residual", 2, func(o engine.Ops, y, a, b engine.Tensor) { o.Residual(y, a, b) },
+	{"Residual", 2, 1, func(o engine.Ops, y, a, b engine.Tensor) { o.Residual(y, a, b) },
 		func(a, b float64) float64 { return a + b }},
-	{"SoftCap", 1, func(o engine.Ops, y, a, _ engine.Tensor) { o.SoftCap(y, a, capLimit) },
+	{"SoftCap", 1, 3, func(o engine.Ops, y, a, _ engine.Tensor) { o.SoftCap(y, a, capLimit) },
 		func(a, _ float64) float64 { return softCap(a, capLimit) }},
 }
 
@@ -69,16 +71,18 @@ func (e elements) prepare(r *rig) problem {
 	}
 }
 
+func (e elements) cost() (bytes, flops int64) {
+	n := int64(e.t * e.c)
+	return 4 * n * int64(e.sources+1), n * e.flops
+}
+
 func elementwiseCases() []Case {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	var cases []Case
 	for _, op := range perElements {
 		add := func(name string, e elements) {
 			e.perElement = op
-			cases = append(cases, Case{
-				Op: op.name, Name: fmt.Sprintf("%s/%dx%d", name, e.t, e.c),
-				Work: int64(e.t * e.c * 8), op: e,
-			})
+			cases = append(cases, newCase(op.name, fmt.Sprintf("%s/%dx%d", name, e.t, e.c), format.Invalid, e))
 		}
 		for _, s := range [][2]int{{1, 1}, {1, 31}, {2, 32}, {3, 33}, {3, 1023}, {8, 768}, {33, 1536}, {1, 2048}, {7, 1}} {
 			add("plain", elements{t: s[0], c: s[1], deviation: 2})

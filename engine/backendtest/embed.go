@@ -29,11 +29,14 @@ func (w packed) row(i int) []float64 {
 func (r *rig) weight(f format.Format, rows, cols int) packed {
 	const poolLen = 96
 	block := f.BlockLen()
+	if block == 1 && cols%32 == 0 {
+		block = 32 // one by one takes long
+	}
 	pool := make([][]byte, poolLen)
 	for i := range pool {
 		numbers := r.normal(block, 0, 0.02*float64(1+i%5))
 		switch {
-		case block == 1:
+		case f.BlockLen() == 1:
 		case i == 0: // all zero: scales of zero
 			clear(numbers)
 		case i == 1: // one value: no spread for formats with a minimum
@@ -45,7 +48,7 @@ func (r *rig) weight(f format.Format, rows, cols int) packed {
 				numbers[j] += 1
 			}
 		}
-		pool[i] = make([]byte, f.BlockBytes())
+		pool[i] = make([]byte, f.RowBytes(block))
 		f.Quantize(pool[i], numbers)
 	}
 	w := packed{f: f, cols: cols}
@@ -85,6 +88,10 @@ func (e embedding) prepare(r *rig) problem {
 	}
 }
 
+func (e embedding) cost() (bytes, flops int64) {
+	return int64(e.t) * int64(e.f.RowBytes(e.c)+4*e.c), int64(e.t * e.c)
+}
+
 func embedCases() []Case {
 	var cases []Case
 	add := func(e embedding) {
@@ -98,7 +105,7 @@ func embedCases() []Case {
 		if e.firstAndEnd {
 			name += "/first and last"
 		}
-		cases = append(cases, Case{Op: "Embed", Name: name, Format: e.f, Work: int64(e.t * e.c), op: e})
+		cases = append(cases, newCase("Embed", name, e.f, e))
 	}
 	for _, f := range format.All() {
 		add(embedding{f: f, v: 37, c: 768, t: 8, scale: 1})

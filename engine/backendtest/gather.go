@@ -3,6 +3,8 @@ package backendtest
 import (
 	"fmt"
 	"math"
+
+	"github.com/potion-engine/potion/engine/format"
 )
 
 type rowChoice struct {
@@ -20,6 +22,8 @@ func (g rowChoice) prepare(r *rig) problem {
 	}
 }
 
+func (g rowChoice) cost() (bytes, flops int64) { return 8 * int64(len(g.rows)*g.c), 0 }
+
 func gatherCases() []Case {
 	var cases []Case
 	for _, g := range []rowChoice{
@@ -30,10 +34,8 @@ func gatherCases() []Case {
 		{5, 97, []int32{4, 4, 0, 1, 4, 2}},
 		{64, 576, []int32{0, 63, 31, 32, 33, 1}},
 	} {
-		cases = append(cases, Case{
-			Op: "Gather", Name: fmt.Sprintf("%d of %d rows of %d", len(g.rows), g.t, g.c),
-			Work: int64(len(g.rows) * g.c), op: g,
-		})
+		name := fmt.Sprintf("%d of %d rows of %d", len(g.rows), g.t, g.c)
+		cases = append(cases, newCase("Gather", name, format.Invalid, g))
 	}
 	return cases
 }

@@ -57,6 +57,11 @@ func (p product) prepare(r *rig) problem {
 	}
 }
 
+func (p product) cost() (bytes, flops int64) {
+	n, k, t := int64(p.n), int64(p.k), int64(p.t)
+	return n*int64(p.f.RowBytes(p.k)) + 4*t*(k+n), 2 * n * k * t
+}
+
 // asInt8 is x, rows of k numbers, as 8-bit activations give it back.
 func asInt8(x []float32, k int) []float64 {
 	q := format.NewQ8(k)
@@ -88,8 +93,7 @@ func linearCases() []Case {
 		case p.bad != 0:
 			name += "/infinity in one row"
 		}
-		work := int64(p.n) * int64(p.k) * int64(p.t)
-		cases = append(cases, Case{Op: "Linear", Name: name, Format: p.f, Work: work, op: p})
+		cases = append(cases, newCase("Linear", name, p.f, p))
 	}
 	for i, f := range format.All() {
 		block := f.BlockLen()

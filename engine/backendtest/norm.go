@@ -3,6 +3,8 @@ package backendtest
 import (
 	"fmt"
 	"math"
+
+	"github.com/potion-engine/potion/engine/format"
 )
 
 // norm is LayerNorm, or RMSNorm if rms is set.
@@ -50,6 +52,14 @@ func (n norm) prepare(r *rig) problem {
 	}
 }
 
+func (n norm) cost() (bytes, flops int64) {
+	size := int64(n.t * n.c)
+	if n.rms {
+		return 8*size + 4*int64(n.c), 4 * size
+	}
+	return 8*size + 8*int64(n.c), 7 * size
+}
+
 func normCases() []Case {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	list := []struct {
@@ -85,10 +95,11 @@ func normCases() []Case {
 			n.eps = 1e-5
 		}
 		cond := math.Abs(n.mean) / n.deviation
-		work := int64(n.t * n.c * 4)
-		cases = append(cases, Case{Op: "LayerNorm", Name: fmt.Sprintf("%s/rows %d", l.name, n.t), Work: work, op: n, cond: cond})
+		name := fmt.Sprintf("%s/rows %d", l.name, n.t)
+		layer := newCase("LayerNorm", name, format.Invalid, n)
+		layer.cond = cond
 		n.rms = true
-		cases = append(cases, Case{Op: "RMSNorm", Name: fmt.Sprintf("%s/rows %d", l.name, n.t), Work: work, op: n})
+		cases = append(cases, layer, newCase("RMSNorm", name, format.Invalid, n))
 	}
 	return cases
 }

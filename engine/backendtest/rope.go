@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/potion-engine/potion/engine"
+	"github.com/potion-engine/potion/engine/format"
 )
 
 type rotation struct {
@@ -55,6 +56,11 @@ func (o rotation) prepare(r *rig) problem {
 	}
 }
 
+func (o rotation) cost() (bytes, flops int64) {
+	pairs := int64(o.t * o.heads * o.pairs)
+	return 16 * pairs, 6 * pairs
+}
+
 func ropeCases() []Case {
 	list := []rotation{
 		{t: 1, heads: 1, dim: 2, pairs: 1},
@@ -91,7 +97,7 @@ func ropeCases() []Case {
 			if o.scattered {
 				name += "/many sequences"
 			}
-			cases = append(cases, Case{Op: "Rope", Name: name, Work: int64(o.t * o.heads * o.dim * 4), op: o})
+			cases = append(cases, newCase("Rope", name, format.Invalid, o))
 		}
 	}
 	return cases

@@ -3,6 +3,8 @@ package backendtest
 import (
 	"fmt"
 	"math"
+
+	"github.com/potion-engine/potion/engine/format"
 )
 
 type softmaxRows struct {
@@ -28,6 +30,11 @@ func (s softmaxRows) prepare(r *rig) problem {
 		call: func() { r.Softmax(y.Tensor, x.Tensor) },
 		want: func() { y.want = softmax(x.values(), s.c) },
 	}
+}
+
+func (s softmaxRows) cost() (bytes, flops int64) {
+	n := int64(s.t * s.c)
+	return 8 * n, 4 * n
 }
 
 func softmaxCases() []Case {
@@ -58,10 +65,7 @@ func softmaxCases() []Case {
 	}
 	var cases []Case
 	for _, l := range list {
-		cases = append(cases, Case{
-			Op: "Softmax", Name: fmt.Sprintf("%s/%dx%d", l.name, l.t, l.c),
-			Work: int64(l.t * l.c * 8), op: l.softmaxRows,
-		})
+		cases = append(cases, newCase("Softmax", fmt.Sprintf("%s/%dx%d", l.name, l.t, l.c), format.Invalid, l.softmaxRows))
 	}
 	return cases
 }

@@ -59,6 +59,15 @@ func (s storing) prepare(r *rig) problem {
 	}
 }
 
+// cost is that of Store and Attend together.
+func (s storing) cost() (bytes, flops int64) {
+	b, flops := attending{heads: s.heads, kv: s.heads, dim: s.dim, pages: s.pages, spans: s.spans, window: 1}.cost()
+	for _, sp := range s.spans {
+		bytes += int64(sp.rows) * int64(s.heads) * int64(8*s.dim+2*s.pages.RowBytes(s.dim))
+	}
+	return bytes + b, flops
+}
+
 func storeCases() []Case {
 	var cases []Case
 	for _, f := range []format.Format{format.F32, format.F16, format.Q8_0} {
@@ -67,10 +76,8 @@ func storeCases() []Case {
 				return
 			}
 			s.pages = f
-			cases = append(cases, Case{
-				Op: "Store", Name: fmt.Sprintf("%v/%s/%d heads of %d", f, name, s.heads, s.dim),
-				Format: f, Work: 1, op: s,
-			})
+			name = fmt.Sprintf("%v/%s/%d heads of %d", f, name, s.heads, s.dim)
+			cases = append(cases, newCase("Store", name, f, s))
 		}
 		mixed := []span{{33, 1}, {0, 19}, {31, 2}, {5, 33}}
 		for _, dim := range []int{1, 7, 16, 24, 32, 40, 64, 80, 96, 128, 256} {

@@ -16,7 +16,10 @@ type Case struct {
 	Op     string        // the operation's name in engine.Ops
 	Name   string        // what is special about it: shape, format, layout
 	Format format.Format // of the weight or of the KV pages; Invalid if it has neither
-	Work   int64         // multiply-adds or so of one call: slow devices may leave out the largest
+
+	// What one call costs at the least: every input read and every output written once,
+	// and the operations of the formula. A slow device may leave out the largest cases.
+	Bytes, Flops int64
 
 	op   operation
 	cond float64 // how much the input magnifies rounding errors; 0 means 1
@@ -26,6 +29,13 @@ type Case struct {
 type operation interface {
 	// prepare makes the tensors and says what to call.
 	prepare(r *rig) problem
+	// cost is Bytes and Flops of the Case.
+	cost() (bytes, flops int64)
+}
+
+func newCase(op, name string, f format.Format, o operation) Case {
+	bytes, flops := o.cost()
+	return Case{Op: op, Name: name, Format: f, Bytes: bytes, Flops: flops, op: o}
 }
 
 // problem is an operation with its tensors.

@@ -3,6 +3,8 @@ package backendtest
 import (
 	"fmt"
 	"math"
+
+	"github.com/potion-engine/potion/engine/format"
 )
 
 type greatest struct {
@@ -60,13 +62,15 @@ func (g greatest) prepare(r *rig) problem {
 	}
 }
 
+func (g greatest) cost() (bytes, flops int64) {
+	return 4 * int64(g.t) * int64(g.v+2*g.k), int64(g.t * g.v)
+}
+
 func topKCases() []Case {
 	var cases []Case
 	add := func(g greatest) {
-		cases = append(cases, Case{
-			Op: "TopK", Name: fmt.Sprintf("%s/%d of %d/rows %d", g.values, g.k, g.v, g.t),
-			Work: int64(g.t * g.v), op: g,
-		})
+		name := fmt.Sprintf("%s/%d of %d/rows %d", g.values, g.k, g.v, g.t)
+		cases = append(cases, newCase("TopK", name, format.Invalid, g))
 	}
 	for k := 1; k <= 40; k++ {
 		add(greatest{t: 1 + k%3, v: 40 + 13*k, k: k, values: "plain"})
