@@ -65,6 +65,7 @@ func ggufConfig(f *gguf.File) (*Config, error) {
 	m.scaling(&c.Rope)
 	c.RopeLocal = c.Rope
 	a.gguf(m, c)
+	c.Scale = float32(m.floatOr("attention.scale", float64(c.Scale)))
 	if m.err != nil {
 		return nil, m.err
 	}
