@@ -88,7 +88,7 @@ func activationScale(x []float32) float32 {
 
 func roundActivations(q []int8, x []float32, d float32) (sum int16) {
 	for i, v := range x {
-		n := int8(int32(nearest(v/d, -127, 127)))
+		n := int8(nearest(v/d, -127, 127))
 		q[i] = n
 		sum += int16(n)
 	}

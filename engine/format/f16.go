@@ -51,8 +51,8 @@ func F32ToF16(x float32) uint16 {
 	sign := uint16(b >> 16 & 0x8000)
 	b &= 0x7fffffff
 	switch {
-	case b > 0x7f800000: // NaN: keep the top of the payload, make it quiet
-		return sign | 0x7e00 | uint16(b>>13)&0x3ff
+	case b > 0x7f800000: // NaN, without its payload
+		return sign | 0x7e00
 	case b >= 0x47800000: // 65536 and above
 		return sign | 0x7c00
 	case b < 0x38800000: // below 2^-14: the addition rounds to multiples of 2^-24

@@ -17,19 +17,14 @@ import "math"
 // tinyGroup is the magnitude below which a sub-block counts as all zero.
 const tinyGroup = 1e-15
 
-// nearest is v rounded to the nearest whole number, ties to even, and held to
-// lo..hi; NaN gives lo. Adding and subtracting 1.5*2^23 leaves no room for a
-// fraction, for |v| < 2^22; larger ones only need to stay large.
-func nearest(v, lo, hi float32) float32 {
+// nearest is v rounded to the nearest whole number, ties to even, and held to lo..hi.
+// Adding 1.5*2^23 leaves no room for a fraction and puts the whole number into the low
+// bits of the sum. For NaN and |v| >= 2^22 the result is somewhere in lo..hi, and the
+// same as ggml's; only numbers that no binary16 scale can express lead there.
+func nearest(v float32, lo, hi int32) int32 {
 	const magic = 3 << 22
-	v = float32(v+magic) - magic
-	if !(v >= lo) {
-		return lo
-	}
-	if v > hi {
-		return hi
-	}
-	return v
+	l := int32(math.Float32bits(v+magic)&0x7fffff) - 1<<22
+	return max(lo, min(l, hi))
 }
 
 // symmetricTries are the scales that fitSymmetric tries, in tenths of a code off the
@@ -46,13 +41,13 @@ func fitSymmetric(c []uint8, x []float32, limit int) (scale float32) {
 		clear(c)
 		return 0
 	}
-	n := float32(limit)
+	n := int32(limit)
 	var best float32
 	for try, off := range symmetricTries {
-		inv := -(n + float32(0.1*off)) / top
+		inv := -(float32(limit) + float32(0.1*off)) / top
 		var sumlx, suml2 float32
 		for _, v := range x {
-			l := nearest(float32(inv*v), -n, n-1)
+			l := float32(nearest(float32(inv*v), -n, n-1))
 			w := float32(v * v)
 			sumlx += float32(float32(w*v) * l)
 			suml2 += float32(float32(w*l) * l)
@@ -67,7 +62,7 @@ func fitSymmetric(c []uint8, x []float32, limit int) (scale float32) {
 		}
 		best = scale * sumlx
 		for i, v := range x {
-			c[i] = uint8(int32(nearest(float32(inv*v), -n, n-1) + n))
+			c[i] = uint8(nearest(float32(inv*v), -n, n-1) + n)
 		}
 	}
 	return scale
@@ -76,18 +71,19 @@ func fitSymmetric(c []uint8, x []float32, limit int) (scale float32) {
 // fitSymmetricByCode finds x[i] ~ scale * (c[i] - limit) with codes 0..2*limit-1, as
 // fitSymmetric does, but by moving one code at a time to where the scale that fits
 // the others would put it, for as long as that helps and at most five times over.
+// x has at most 16 numbers.
 func fitSymmetricByCode(c []uint8, x []float32, limit int) (scale float32) {
 	top := extreme(x)
 	if abs(top) < tinyGroup {
 		clear(c)
 		return 0
 	}
-	n := float32(limit)
-	inv := -n / top
+	n := int32(limit)
+	inv := float32(-n) / top
 	var level [16]float32
 	var sumlx, suml2 float32
 	for i, v := range x {
-		l := nearest(float32(inv*v), -n, n-1)
+		l := float32(nearest(float32(inv*v), -n, n-1))
 		level[i] = l
 		w := float32(v * v)
 		sumlx += float32(float32(w*v) * l)
@@ -103,7 +99,7 @@ func fitSymmetricByCode(c []uint8, x []float32, limit int) (scale float32) {
 				continue
 			}
 			l2 := suml2 - float32(float32(w*l)*l)
-			moved := nearest(float32(v*l2)/lx, -n, n-1)
+			moved := float32(nearest(float32(v*l2)/lx, -n, n-1))
 			if moved == l {
 				continue
 			}
@@ -116,7 +112,7 @@ func fitSymmetricByCode(c []uint8, x []float32, limit int) (scale float32) {
 		}
 	}
 	for i := range x {
-		c[i] = uint8(int32(level[i] + n))
+		c[i] = uint8(int32(level[i]) + n)
 	}
 	if suml2 > 0 {
 		return sumlx / suml2
@@ -124,10 +120,10 @@ func fitSymmetricByCode(c []uint8, x []float32, limit int) (scale float32) {
 	return 0
 }
 
-// affineSearch says which scales fitAffine tries: those that spread the sub-block
+// affineSearch says which scales fit tries: those that spread the sub-block
 // over limit + first + i*step codes, i = 0..steps.
 type affineSearch struct {
-	limit       float32 // the largest code
+	limit       int32 // the largest code
 	first, step float32
 	steps       int
 	absolute    bool // the error is sum w*|diff| instead of sum w*diff^2
@@ -150,24 +146,25 @@ func (s affineSearch) fit(c []uint8, x, w []float32) (scale, min float32) {
 		clear(c)
 		return 0, -lo
 	}
-	var buffer [32]float32
-	level := buffer[:len(x)]
-
-	inv := s.limit / (hi - lo)
+	limit := float32(s.limit)
+	inv := limit / (hi - lo)
 	scale = 1 / inv
 	for i, v := range x {
-		level[i] = nearest(float32(inv*(v-lo)), 0, s.limit)
+		c[i] = uint8(nearest(float32(inv*(v-lo)), 0, s.limit))
 	}
-	storeLevels(c, level)
-	best := s.loss(level, x, w, scale, lo)
+	best := s.loss(c, x, w, scale, lo)
+
+	var buffer [32]uint8
+	try := buffer[:len(x)]
 
 	for i := 0; i <= s.steps; i++ {
 		// lo is the best minimum so far, not the smallest number any more.
-		inv := (s.first + float32(s.step*float32(i)) + s.limit) / (hi - lo)
+		inv := (s.first + float32(s.step*float32(i)) + limit) / (hi - lo)
 		var suml, suml2, sumxl float32
 		for i, v := range x {
-			l := nearest(float32(inv*(v-lo)), 0, s.limit)
-			level[i] = l
+			n := nearest(float32(inv*(v-lo)), 0, s.limit)
+			try[i] = uint8(n)
+			l := float32(n)
 			wl := float32(w[i] * l)
 			suml += wl
 			suml2 += float32(wl * l)
@@ -183,19 +180,19 @@ func (s affineSearch) fit(c []uint8, x, w []float32) (scale, min float32) {
 			thisLo = 0
 			thisScale = sumxl / suml2
 		}
-		if loss := s.loss(level, x, w, thisScale, thisLo); loss < best {
-			storeLevels(c, level)
+		if loss := s.loss(try, x, w, thisScale, thisLo); loss < best {
+			copy(c, try)
 			best, scale, lo = loss, thisScale, thisLo
 		}
 	}
 	return scale, -lo
 }
 
-// loss is the weighted error of standing scale*level[i] + lo in for x[i].
-func (s affineSearch) loss(level, x, w []float32, scale, lo float32) (sum float32) {
-	level, w = level[:len(x)], w[:len(x)]
+// loss is the weighted error of standing scale*c[i] + lo in for x[i].
+func (s affineSearch) loss(c []uint8, x, w []float32, scale, lo float32) (sum float32) {
+	c, w = c[:len(x)], w[:len(x)]
 	for i, v := range x {
-		diff := float32(scale*level[i]) + lo - v
+		diff := float32(scale*float32(c[i])) + lo - v
 		if s.absolute {
 			diff = abs(diff)
 		} else {
@@ -204,12 +201,6 @@ func (s affineSearch) loss(level, x, w []float32, scale, lo float32) (sum float3
 		sum += float32(w[i] * diff)
 	}
 	return sum
-}
-
-func storeLevels(c []uint8, level []float32) {
-	for i, l := range level {
-		c[i] = uint8(int32(l))
-	}
 }
 
 // fitEight packs the head of a Q4_K or Q5_K block, which is the two scales and the
@@ -254,7 +245,7 @@ func (s affineSearch) round(c []uint8, x []float32, scale, min float32) {
 		return
 	}
 	for i, v := range x {
-		c[i] = uint8(int32(nearest((v+min)/scale, 0, s.limit)))
+		c[i] = uint8(nearest((v+min)/scale, 0, s.limit))
 	}
 }
 
@@ -263,19 +254,19 @@ func roundSymmetric(c []uint8, x []float32, scale float32, limit int) {
 	if scale == 0 {
 		return
 	}
-	n := float32(limit)
+	n := int32(limit)
 	for i, v := range x {
-		c[i] = uint8(int32(nearest(v/scale, -n, n-1) + n))
+		c[i] = uint8(nearest(v/scale, -n, n-1) + n)
 	}
 }
 
 // scaleCode is the code of v, 0..limit, when top has code limit; 0 without a top.
-func scaleCode(v, top, limit float32) uint8 {
+func scaleCode(v, top float32, limit int32) uint8 {
 	if !(top > 0) {
 		return 0
 	}
-	inv := limit / top
-	return uint8(int32(nearest(float32(inv*v), 0, limit)))
+	inv := float32(limit) / top
+	return uint8(nearest(float32(inv*v), 0, limit))
 }
 
 // maxOf is the larger of a and b, or a when b is NaN.

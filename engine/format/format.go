@@ -125,11 +125,13 @@ func (f Format) RowBytes(cols int) int {
 // Quantize packs src into dst. len(src) is a multiple of BlockLen and
 // len(dst) = RowBytes(len(src)); other lengths panic.
 //
-// The bytes are those of ggml's reference quantisers (quantize_row_*_ref, without an
-// importance matrix) wherever ggml's arithmetic stays in its own range. Out of it, a
-// block is as near to its numbers as its scale allows: scales above 65504 become
-// infinite and scales below 2^-25 zero, being binary16. A quantised block in which
-// there is NaN or an infinity unpacks to NaNs only.
+// The bytes are those of ggml's reference quantisers (quantize_row_*_ref, which use no
+// importance matrix), on every machine. Where C leaves ggml's result undefined, this
+// one is defined: a quantised block in which there is NaN or an infinity unpacks to
+// NaNs only, and one with a scale too small to have an inverse unpacks to zeros.
+//
+// Scales are binary16, so that a block whose scale would be above 65504 unpacks to
+// infinities and NaNs.
 func (f Format) Quantize(dst []byte, src []float32) {
 	f.checkLengths("Quantize", len(dst), len(src))
 	layouts[f].quantize(dst, src)

@@ -43,7 +43,7 @@ func quantizeBlockQ3_K(block []byte, x []float32) {
 	if top := extreme(scales[:]); top != 0 {
 		inv := -32 / top
 		for s, v := range scales {
-			packed[s] = uint8(int32(nearest(float32(inv*v), -32, 31) + 32))
+			packed[s] = uint8(nearest(float32(inv*v), -32, 31) + 32)
 		}
 		d = 1 / inv
 	}

@@ -49,7 +49,7 @@ func quantizeBlockQ6_K(block []byte, x []float32) {
 		scale := nearest(float32(inv*v), -128, 127)
 		block[q6_KScales+s] = byte(int8(scale))
 		// The codes again, for the scales that the reader will see.
-		roundSymmetric(c[16*s:][:16], x[16*s:][:16], float32(d*scale), 32)
+		roundSymmetric(c[16*s:][:16], x[16*s:][:16], float32(d*float32(scale)), 32)
 	}
 	for h := 0; h < 2; h++ {
 		half := c[128*h:][:128]
