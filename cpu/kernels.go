@@ -1,0 +1,155 @@
+package cpu
+
+import "github.com/potion-engine/potion/engine/format"
+
+// formats is the size of tables that are indexed by a format.
+const formats = int(format.Q6_K) + 1
+
+// chunk is how many products are summed up before the sum is added to the total. Short
+// sums keep float32 close to exact: the error of a sum grows with its length. It is a
+// multiple of every format's block.
+const chunk = 256
+
+// kernels is the table of inner loops. Nothing outside of it touches more than a handful
+// of numbers, so a faster machine instruction has to be taught here only. Lengths are
+// the caller's promise; slices may be empty.
+type kernels struct {
+	// dot is sum_k a[k]*b[k], in chunks. len(a) = len(b).
+	dot func(a, b []float32) float32
+	// dotRow is, by format, the sum of a packed row times x. It gives the bits that dot
+	// gives for the unpacked row. buf is scratch.
+	dotRow [formats]func(row []byte, x []float32, buf *[chunk]float32) float32
+	// dotBlocks is dotRow for an activation row as 8-bit integers, nil for formats that
+	// are not made of blocks of integers.
+	dotBlocks [formats]func(row []byte, x format.Q8) float32
+	// unpack is, by format, the exact numbers of a packed row.
+	unpack [formats]func(dst []float32, src []byte)
+	// panel is y[t*stride+n] = dot(w[n*k:], x[t*k:]) for all rows t of x and n of w.
+	panel func(y []float32, stride int, x, w []float32, k int)
+	// dots is s[i] = scale * dot(q, rows[i*len(q):]), for every i of s.
+	dots func(s, q, rows []float32, scale float32)
+	// mix is y[d] += sum_i w[i] * rows[i*len(y) + d]. The sum over i is taken first.
+	mix func(y, w, rows []float32)
+}
+
+// plainKernels is the table in plain Go.
+func plainKernels() *kernels {
+	k := &kernels{dot: dot, dotBlocks: blockDots, panel: panel, dots: dots, mix: mix}
+	for _, f := range format.All() {
+		k.unpack[f] = f.Dequantize
+		k.dotRow[f] = func(row []byte, x []float32, buf *[chunk]float32) float32 {
+			return dotUnpacked(f, row, x, buf)
+		}
+	}
+	k.dotRow[format.F32] = func(row []byte, x []float32, _ *[chunk]float32) float32 {
+		return dot(asFloats(row), x)
+	}
+	return k
+}
+
+// dot moves 8 bytes and does 2 flops a product.
+func dot(a, b []float32) float32 {
+	var total float32
+	for len(a) > chunk {
+		total += dotChunk(a[:chunk], b[:chunk])
+		a, b = a[chunk:], b[chunk:]
+	}
+	return total + dotChunk(a, b)
+}
+
+// dotChunk keeps eight sums, number k going to sum k mod 8: additions that wait for each
+// other would take four times as long. Two rows at a time, to load a once for both, are
+// no faster in plain Go, which is bound by its multiplications and additions.
+func dotChunk(a, b []float32) float32 {
+	var s0, s1, s2, s3, s4, s5, s6, s7 float32
+	b = b[:len(a)]
+	i := 0
+	for ; i < len(a)-7; i += 8 {
+		s0 += a[i] * b[i]
+		s1 += a[i+1] * b[i+1]
+		s2 += a[i+2] * b[i+2]
+		s3 += a[i+3] * b[i+3]
+		s4 += a[i+4] * b[i+4]
+		s5 += a[i+5] * b[i+5]
+		s6 += a[i+6] * b[i+6]
+		s7 += a[i+7] * b[i+7]
+	}
+	var rest float32
+	for ; i < len(a); i++ {
+		rest += a[i] * b[i]
+	}
+	return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7)) + rest
+}
+
+// dotUnpacked is dotRow for any format: a chunk is unpacked into buf, which stays in the
+// first-level cache. It moves the packed bytes once.
+func dotUnpacked(f format.Format, row []byte, x []float32, buf *[chunk]float32) float32 {
+	bytes := f.RowBytes(chunk)
+	var total float32
+	for len(x) > chunk {
+		f.Dequantize(buf[:], row[:bytes])
+		total += dotChunk(buf[:], x[:chunk])
+		row, x = row[bytes:], x[chunk:]
+	}
+	f.Dequantize(buf[:len(x)], row)
+	return total + dotChunk(buf[:len(x)], x)
+}
+
+// panel moves 4*k bytes of x for each row of x and 4*k of w, which is small enough to
+// stay in the second-level cache, and does 2*k flops for each pair of rows.
+func panel(y []float32, stride int, x, w []float32, k int) {
+	for ; len(x) > 0; x = x[k:] {
+		for n := 0; n*k < len(w); n++ {
+			y[n] = dot(w[n*k:(n+1)*k], x[:k])
+		}
+		if len(x) > k {
+			y = y[stride:]
+		}
+	}
+}
+
+// dots moves 4*len(s)*len(q) bytes of rows and does 2 flops for each number.
+func dots(s, q, rows []float32, scale float32) {
+	for i := range s {
+		s[i] = scale * dot(q, rows[i*len(q):(i+1)*len(q)])
+	}
+}
+
+// mix moves 4*len(w)*len(y) bytes of rows and does 2 flops for each number. Eight
+// columns at a time are summed in registers.
+func mix(y, w, rows []float32) {
+	n := len(y)
+	d := 0
+	for ; d+8 <= n; d += 8 {
+		var s0, s1, s2, s3, s4, s5, s6, s7 float32
+		at := d
+		for _, c := range w {
+			v := (*[8]float32)(rows[at:])
+			s0 += c * v[0]
+			s1 += c * v[1]
+			s2 += c * v[2]
+			s3 += c * v[3]
+			s4 += c * v[4]
+			s5 += c * v[5]
+			s6 += c * v[6]
+			s7 += c * v[7]
+			at += n
+		}
+		out := (*[8]float32)(y[d:])
+		out[0] += s0
+		out[1] += s1
+		out[2] += s2
+		out[3] += s3
+		out[4] += s4
+		out[5] += s5
+		out[6] += s6
+		out[7] += s7
+	}
+	for ; d < n; d++ {
+		var s float32
+		for i, c := range w {
+			s += c * rows[i*n+d]
+		}
+		y[d] += s
+	}
+}

@@ -1,0 +1,51 @@
+package cpu
+
+import (
+	"math"
+
+	"github.com/potion-engine/potion/engine"
+)
+
+// Softmax moves 8*C bytes and does about 20*C flops a row.
+func (b *Backend) Softmax(y, x engine.Tensor) {
+	engine.CheckSame("Softmax", y, x)
+	b.softmax = softmaxTask{y: f32("Softmax", "y", y), x: f32("Softmax", "x", x), cols: x.Cols()}
+	b.run(&b.softmax, x.Rows(), 8*x.Cols())
+}
+
+// softmaxTask is the arguments of Softmax; an item is a row.
+type softmaxTask struct {
+	y, x []float32
+	cols int
+}
+
+func (s *softmaxTask) run(_, from, to int) {
+	for r := from; r < to; r++ {
+		lo, hi := r*s.cols, (r+1)*s.cols
+		softmaxRow(s.y[lo:hi], s.x[lo:hi])
+	}
+}
+
+// softmaxRow subtracts the greatest number first, so that nothing overflows.
+func softmaxRow(y, x []float32) {
+	top := float64(maximum(x))
+	var sum float64
+	for i, v := range x {
+		e := exp(float64(v) - top)
+		sum += e
+		y[i] = float32(e)
+	}
+	inverse := 1 / sum
+	for i, v := range y {
+		y[i] = float32(float64(v) * inverse)
+	}
+}
+
+// maximum is the greatest of x, -Inf if there is none, and NaN if there is a NaN.
+func maximum(x []float32) float32 {
+	top := float32(math.Inf(-1))
+	for _, v := range x {
+		top = max(top, v)
+	}
+	return top
+}
