@@ -1,6 +1,9 @@
 package gguf
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 func FuzzOpenBytes(f *testing.F) {
 	f.Add(small(f))
@@ -21,10 +24,21 @@ func FuzzOpenBytes(f *testing.F) {
 	})
 }
 
-// rewriteValue checks that every value that can be read can be written again.
+// rewriteValue checks that every value that can be read can be written and is then
+// read the same. Bytes are compared, because NaN differs from itself.
 func rewriteValue(t *testing.T, file *File, key string) {
 	v, _ := file.Get(key)
-	if _, err := appendValue(nil, typeOfValue(v), v, 0); err != nil {
-		t.Errorf("key %q: %v", key, err)
+	typ := typeOfValue(v)
+	once, err := appendValue(nil, typ, v, 0)
+	if err != nil {
+		t.Fatalf("key %q: %v", key, err)
+	}
+	c := &cursor{data: once}
+	if err := skip(c, typ, 0); err != nil || c.left() != 0 {
+		t.Fatalf("key %q: %d bytes are left of the rewritten value (%v)", key, c.left(), err)
+	}
+	twice, err := appendValue(nil, typ, decode(typ, once), 0)
+	if err != nil || !bytes.Equal(once, twice) {
+		t.Errorf("key %q: %x became %x (%v)", key, once, twice, err)
 	}
 }

@@ -108,7 +108,12 @@ func skipArray(c *cursor, depth int) error {
 		return err
 	}
 	for i := range n {
-		if err := skip(c, t, depth+1); err != nil {
+		if t == typeString {
+			err = c.skipString()
+		} else {
+			err = skipArray(c, depth+1)
+		}
+		if err != nil {
 			return fmt.Errorf("element %d: %w", i, err)
 		}
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 // Files of this Writer were read back with the Python package gguf 0.19.0 once:
-// write small(t) to small.gguf without its key a.nested, which that reader lacks,
+// small.gguf was small(t) without a.nested, an array that the reader lacks, and
+// v.unicode, which Python cannot print;
 //
 //	python3 -c 'import gguf; r = gguf.GGUFReader("small.gguf")
 //	for f in r.fields.values(): print(f.name, f.contents())

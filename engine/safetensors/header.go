@@ -167,7 +167,7 @@ func (d *decoder) numbers(limit int) ([]int64, error) {
 		}
 		n, err := strconv.ParseUint(number.String(), 10, 64)
 		if err != nil || n > math.MaxInt64 {
-			return nil, fmt.Errorf("%s is not an integer from 0 to %d", show(number.String()), math.MaxInt64)
+			return nil, fmt.Errorf("%s is not an integer from 0 to %d", show(number.String()), uint64(math.MaxInt64))
 		}
 		if len(list) == limit {
 			return nil, fmt.Errorf("more than %d numbers", limit)

@@ -122,6 +122,22 @@ func TestOpenDirErrors(t *testing.T) {
 	})
 }
 
+func FuzzParseIndex(f *testing.F) {
+	f.Add([]byte(`{"metadata":{"total_size":6},"weight_map":{"a":"model-00001-of-00002.safetensors","b":"x/y.safetensors"}}`))
+	f.Add([]byte(`{"weight_map":{"a":"../1.safetensors"}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		shards, err := parseIndex(text)
+		if err != nil {
+			return
+		}
+		for name := range shards {
+			if path := filepath.Join("models", "m", name); !strings.HasPrefix(path, filepath.Join("models", "m")+string(filepath.Separator)) {
+				t.Errorf("shard %q lies outside the folder, at %s", name, path)
+			}
+		}
+	})
+}
+
 // TestModelFolders opens folders of Hugging Face models and compares what they
 // hold with what the Python package safetensors 0.8.0 reads:
 //
