@@ -56,7 +56,7 @@ func (g *ggufReader) read() error {
 	case family != "gpt2" && family != "llama":
 		return fmt.Errorf("%s: unknown tokenizer %s; known are gpt2 (byte-level BPE) and llama (SentencePiece)", keyModel, quote(family))
 	}
-	if err := g.readTokens(); err != nil {
+	if err := g.readTokens(family == "llama"); err != nil {
 		return err
 	}
 	addsBOS := true // unless the file says otherwise
@@ -103,7 +103,7 @@ func (g *ggufReader) readTemplate(addsBOS bool) error {
 }
 
 // readTokens reads what both families share.
-func (g *ggufReader) readTokens() error {
+func (g *ggufReader) readTokens(spm bool) error {
 	texts, err := metaStrings(g.meta, keyTokens)
 	if err != nil {
 		return err
@@ -124,7 +124,11 @@ func (g *ggufReader) readTokens() error {
 			text = fmt.Sprintf("[EMPTY_%d]", id)
 		}
 		c := classNormal
-		if types != nil && types[id] >= int64(classNormal) && types[id] <= int64(classByte) {
+		if types == nil {
+			if _, ok := byteToken(text); ok && spm {
+				c = classByte
+			}
+		} else if types[id] >= int64(classNormal) && types[id] <= int64(classByte) {
 			c = class(types[id])
 		}
 		if err := v.put(int32(id), text, c); err != nil {

@@ -1,10 +1,11 @@
 package tokenizer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -132,35 +133,50 @@ func (r *jsonReader) str(dst []byte) ([]byte, error) {
 	return nil, r.errorf("the string does not end")
 }
 
-// escape appends the character of the escape sequence at pos.
-func (r *jsonReader) escape(dst []byte) ([]byte, error) {
-	n := 2
-	if r.pos+1 < len(r.data) && r.data[r.pos+1] == 'u' {
-		n = 6
-		if r.pos+12 <= len(r.data) && r.data[r.pos+6] == '\\' && r.data[r.pos+7] == 'u' && surrogate(r.data[r.pos+2]) {
-			n = 12
-		}
-	}
-	if r.pos+n > len(r.data) {
-		return nil, r.errorf("the escape sequence does not end")
-	}
-	seq := r.data[r.pos : r.pos+n]
-	var s string
-	if err := json.Unmarshal(append(append([]byte{'"'}, seq...), '"'), &s); err != nil || n > 2 && s == "\uFFFD" && !isFFFD(seq) {
-		return nil, r.errorf("escape sequence %s is no character", seq)
-	}
-	if n == 12 && !utf8Single(s) {
-		return nil, r.errorf("escape sequence %s is no character", seq)
-	}
-	r.pos += n
-	return append(dst, s...), nil
+// simpleEscapes are the characters of the two-byte escape sequences.
+var simpleEscapes = map[byte]byte{
+	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
 }
 
-func surrogate(firstHex byte) bool { return firstHex == 'd' || firstHex == 'D' }
-func isFFFD(seq []byte) bool {
-	return len(seq) == 6 && (string(seq[2:]) == "fffd" || string(seq[2:]) == "FFFD")
+// escape appends the character of the escape sequence at pos.
+func (r *jsonReader) escape(dst []byte) ([]byte, error) {
+	if r.pos+1 >= len(r.data) {
+		return nil, r.errorf("the escape sequence does not end")
+	}
+	if c, ok := simpleEscapes[r.data[r.pos+1]]; ok {
+		r.pos += 2
+		return append(dst, c), nil
+	}
+	c, err := r.hexEscape(r.pos)
+	if err != nil {
+		return nil, err
+	}
+	n := 6
+	if utf16.IsSurrogate(c) {
+		low, err := r.hexEscape(r.pos + n)
+		if err != nil {
+			return nil, err
+		}
+		if c = utf16.DecodeRune(c, low); c == utf8.RuneError {
+			return nil, r.errorf("half a surrogate pair")
+		}
+		n = 12
+	}
+	r.pos += n
+	return utf8.AppendRune(dst, c), nil
 }
-func utf8Single(s string) bool { return utf8.RuneCountInString(s) == 1 }
+
+// hexEscape reads \uABCD at i.
+func (r *jsonReader) hexEscape(i int) (rune, error) {
+	if i+6 > len(r.data) || r.data[i] != '\\' || r.data[i+1] != 'u' {
+		return 0, r.errorf("not an escape sequence")
+	}
+	n, err := strconv.ParseUint(string(r.data[i+2:i+6]), 16, 16)
+	if err != nil {
+		return 0, r.errorf("not an escape sequence")
+	}
+	return rune(n), nil
+}
 
 // id reads a token id.
 func (r *jsonReader) id() (int32, error) {

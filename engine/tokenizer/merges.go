@@ -13,8 +13,8 @@ type mergeBuilder struct {
 
 	// best is, if it is not nil, set to the lowest rank that makes each token, or noRank.
 	best []int32
-	// madeOf is called with the parts of every merge, if it is not nil.
-	madeOf func(left, right int32)
+	// part is, if it is not nil, set for every token that is a part of a merge.
+	part []bool
 }
 
 // add enters the next merge.
@@ -44,8 +44,8 @@ func (b *mergeBuilder) addJoined(at int) error {
 	if b.best != nil && b.best[id] == noRank {
 		b.best[id] = rank
 	}
-	if b.madeOf != nil {
-		b.madeOf(l, r)
+	if b.part != nil {
+		b.part[l], b.part[r] = true, true
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 // loaded at once and looked up for every pair of symbols. The hash is seeded, so that no file can be made to
 // collide.
 type pairTable struct {
-	slots []pairSlot // a power of two, at most half full
+	slots []pairSlot // a power of two of them, at most half in use
 	seed  uint64
 	n     int
 }
@@ -48,9 +48,22 @@ func (t *pairTable) put(left, right, rank, id int32, replace bool) bool {
 		*s = pairSlot{key, rank, id}
 	}
 	if isNew {
-		t.n++
+		if t.n++; 2*t.n > len(t.slots) {
+			t.grow()
+		}
 	}
 	return isNew
+}
+
+// grow doubles the table.
+func (t *pairTable) grow() {
+	old := t.slots
+	t.slots = make([]pairSlot, 2*len(old))
+	for _, s := range old {
+		if s.key != 0 {
+			*t.slot(s.key) = s
+		}
+	}
 }
 
 // join implements ranker for models that merge by id.

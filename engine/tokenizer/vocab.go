@@ -151,7 +151,7 @@ func (v *vocabulary) setSentencePiece(plain func(class) bool) {
 	for id, text := range v.texts {
 		b, isByte := byteToken(text)
 		switch c := v.classes[id]; {
-		case isByte && (c == classByte || c == classNormal):
+		case isByte && c == classByte:
 			v.bytes[id] = string([]byte{b})
 		case plain(c):
 			v.bytes[id] = text
