@@ -341,3 +341,10 @@ func truth(v any) bool {
 	}
 	return true
 }
+
+// Each calls f for every entry in order.
+func (d *Dict) Each(f func(key, value any)) {
+	for i, k := range d.keys {
+		f(k, d.values[i])
+	}
+}
