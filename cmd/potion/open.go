@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/potion-engine/potion/cpu"
+	"github.com/potion-engine/potion/engine"
+	"github.com/potion-engine/potion/engine/format"
+	"github.com/potion-engine/potion/engine/model"
+	"github.com/potion-engine/potion/engine/modelfile"
+	"github.com/potion-engine/potion/engine/session"
+)
+
+// defaultContext bounds the context where the user does not name one: long enough for a
+// talk, short enough that the KV cache of a long-context model does not fill the memory.
+const defaultContext = 4096
+
+// opened is a model ready to run.
+type opened struct {
+	file    *modelfile.File
+	backend engine.Backend
+	model   *model.Model
+	runner  *session.Runner
+	load    time.Duration
+}
+
+// openModel opens the model that the flags name, on the device that they name. rows says how
+// many rows of logits the command wants at a time.
+func openModel(c *cli.Context, o session.Options) (_ *opened, err error) {
+	begin := time.Now()
+	m := &opened{}
+	defer func() {
+		if err != nil {
+			m.Close()
+		}
+	}()
+	if m.file, err = modelfile.Open(c.String("model")); err != nil {
+		return nil, err
+	}
+	ck, err := m.file.Checkpoint()
+	if err != nil {
+		return nil, err
+	}
+	if o.KV, err = kvFormat(c, ck.Config()); err != nil {
+		return nil, err
+	}
+	if o.Context, err = contextSize(c, ck.Config()); err != nil {
+		return nil, err
+	}
+	if m.backend, err = openDevice(c); err != nil {
+		return nil, err
+	}
+	if err := checkMemory(ck, o, m.backend.Info()); err != nil {
+		return nil, err
+	}
+	if m.model, err = model.Load(c.Context, m.backend, ck, nil); err != nil {
+		return nil, err
+	}
+	if m.runner, err = session.NewRunner(m.model, o); err != nil {
+		return nil, err
+	}
+	m.load = time.Since(begin)
+	return m, nil
+}
+
+// Close gives everything back.
+func (m *opened) Close() {
+	if m.runner != nil {
+		m.runner.Close()
+	}
+	if m.model != nil {
+		m.model.Close()
+	}
+	if m.backend != nil {
+		m.backend.Close()
+	}
+	if m.file != nil {
+		m.file.Close()
+	}
+}
+
+// openDevice opens the backend that --device names.
+func openDevice(c *cli.Context) (engine.Backend, error) {
+	o := cpu.Options{Threads: c.Int("threads")}
+	if o.Threads < 0 || o.Threads > 1024 {
+		return nil, usage("--threads %d: want 1 to 1024", o.Threads)
+	}
+	switch a := c.String("activations"); a {
+	case "f32":
+	case "int8":
+		o.Int8Activations = true
+	default:
+		return nil, usage("--activations %s: want f32 or int8", a)
+	}
+	switch d := c.String("device"); d {
+	case "auto", "cpu":
+		return cpu.New(o)
+	default:
+		return nil, usage("--device %s: this build runs on the cpu only; want auto or cpu", d)
+	}
+}
+
+func kvFormat(c *cli.Context, config *model.Config) (format.Format, error) {
+	name := c.String("kv")
+	f, err := format.Parse(name)
+	if err != nil || f != format.F32 && f != format.F16 && f != format.Q8_0 {
+		return f, usage("--kv %s: want f32, f16 or q8_0", name)
+	}
+	if err := f.CheckCols(config.HeadDim); err != nil {
+		return f, fmt.Errorf("--kv %s: this model's heads have %d numbers: %w", name, config.HeadDim, err)
+	}
+	return f, nil
+}
+
+func contextSize(c *cli.Context, config *model.Config) (int, error) {
+	n := c.Int("ctx")
+	switch {
+	case n < 0 || n > math.MaxInt32/2:
+		return 0, usage("--ctx %d: want a number of tokens", n)
+	case n == 0:
+		return min(config.Context, defaultContext), nil
+	case n > config.Context && config.Learned:
+		return 0, fmt.Errorf("--ctx %d: this model has learned %d positions and can have no more", n, config.Context)
+	case n > config.Context:
+		fmt.Fprintf(c.App.ErrWriter, "potion: warning: --ctx %d is more than the %d tokens the model was trained for\n", n, config.Context)
+	}
+	return n, nil
+}
+
+// checkMemory refuses what does not fit, with the context that would.
+func checkMemory(ck model.Checkpoint, o session.Options, info engine.Info) error {
+	weights := model.Bytes(ck)
+	kv, work, err := o.MemoryBytes(ck.Config())
+	if err != nil {
+		return err
+	}
+	if info.Memory == 0 || weights+kv+work <= info.Memory {
+		return nil
+	}
+	head := fmt.Sprintf("%s: weights %s, KV cache for %d tokens %s, activations %s: together more than the %s of %s",
+		ck.Path(), size(weights), o.Context, size(kv), size(work), size(info.Memory), info.Name)
+	fits := (info.Memory - weights - work) / max(kv/int64(o.Context), 1)
+	if fits < 16 {
+		return fmt.Errorf("%s; it does not fit", head)
+	}
+	return fmt.Errorf("%s; --ctx %d would fit", head, fits/16*16)
+}
+
+// size prints bytes for people.
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+}
+
+// timings prints what a generation took.
+func timings(w io.Writer, m *opened, r session.Result) {
+	fmt.Fprintf(w, "load %.0f ms | prompt %d tokens, %.1f tok/s | decode %d tokens, %.1f tok/s, %.2f GB/s | stop: %s\n",
+		ms(m.load), r.PromptTokens, r.PromptRate(), len(r.IDs), r.DecodeRate(), r.DecodeRate()*float64(m.model.ReadBytes())/1e9, r.Stop)
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// cancelled is a context's end in words a user understands.
+func cancelled(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted")
+	}
+	return err
+}
