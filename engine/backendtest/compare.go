@@ -8,7 +8,7 @@ import (
 // difference is how far an answer is from the oracle's.
 type difference struct {
 	nmse  float64 // sum (got-want)^2 / sum want^2
-	worst float64 // the greatest |got-want|, in units of the RMS of its row
+	worst float64 // the greatest |got-want| / max(|want|, RMS of its row)
 	at    [2]int  // the row and column of the worst element
 
 	want, got float64 // the worst element
@@ -39,7 +39,7 @@ func measure(got []float32, want []float64, cols int) (difference, error) {
 			}
 			e := math.Abs(g - w)
 			errors += e * e
-			if share := ratio(e, rms); share > d.worst {
+			if share := ratio(e, max(rms, math.Abs(w))); share > d.worst {
 				d.worst, d.at, d.want, d.got = share, [2]int{r / cols, c}, w, g
 			}
 		}

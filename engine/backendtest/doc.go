@@ -12,7 +12,7 @@
 //   - a second call gives the same bits, whatever the destination held before;
 //   - NaN and infinities are where the oracle has them;
 //   - NMSE = sum (got-want)^2 / sum want^2 is within the table;
-//   - the worst element, measured against the RMS of its row, is within
+//   - the worst element, measured against itself or the RMS of its row, is within
 //     worstFactor times the square root of that limit;
 //   - for Linear and Attend, one call for T rows and T calls for one row agree with the
 //     oracle alike.

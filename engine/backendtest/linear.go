@@ -44,16 +44,6 @@ func (p product) prepare(r *rig) problem {
 		row: func(t int) {
 			r.Linear(y.Part(t, t+1), x.Part(t, t+1), w.Weight, bias.Tensor)
 		},
-		also: func() error {
-			if !p.int8 || p.bad != 0 {
-				return nil
-			}
-			d, err := measure(y.got, linear(x.values(), p.k, p.n, w.row, bias.values()), p.n)
-			if err == nil && d.nmse > int8Limit {
-				err = fmt.Errorf("NMSE %.3g against unrounded activations, limit %.3g", d.nmse, int8Limit)
-			}
-			return err
-		},
 	}
 }
 

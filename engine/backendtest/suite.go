@@ -44,7 +44,6 @@ type problem struct {
 	want func()      // sets what the outputs of the rig should be
 	rows int         // T, if row is set
 	row  func(t int) // the same for row t alone
-	also func() error
 }
 
 // Options say how the backend computes, which decides its row of the tolerance table.
@@ -61,7 +60,7 @@ type Result struct {
 	NMSE      float64 // sum (got-want)^2 / sum want^2, the worst of the case's outputs
 	Limit     float64 // what the table allows
 	Why       string  // the table's reason for the limit
-	WorstErr  float64 // the greatest |got-want| in units of the RMS of its row
+	WorstErr  float64 // the greatest |got-want| / max(|want|, RMS of its row)
 	WorstAt   [2]int  // its row and column
 	Want, Got float64 // the numbers there
 	Pass      bool
@@ -78,7 +77,7 @@ func (r Result) String() string {
 	case r.Err != "":
 		return fmt.Sprintf("%s: %s", name, r.Err)
 	}
-	return fmt.Sprintf("%s: NMSE %.2g of %.2g; worst element [%d %d] is %v, want %v (%.2g of its row's RMS)",
+	return fmt.Sprintf("%s: NMSE %.2g of %.2g; worst element [%d %d] is %v, want %v (off by %.2g)",
 		name, r.NMSE, r.Limit, r.WorstAt[0], r.WorstAt[1], r.Got, r.Want, r.WorstErr)
 }
 
@@ -158,11 +157,6 @@ func (c Case) check(r *rig, p problem, res *Result) error {
 	if err := r.judge(res); err != nil {
 		return err
 	}
-	if p.also != nil {
-		if err := p.also(); err != nil {
-			return err
-		}
-	}
 	if p.row == nil || p.rows == 1 {
 		return nil
 	}
@@ -217,7 +211,7 @@ func (r *rig) judge(res *Result) error {
 			res.WorstErr, res.WorstAt, res.Want, res.Got = d.worst, d.at, d.want, d.got
 		}
 		if d.nmse > res.Limit || d.worst > worstFactor*math.Sqrt(res.Limit) {
-			return fmt.Errorf("NMSE %.3g, limit %.3g (%s); worst element [%d %d] is %v, want %v: off by %.3g of its row's RMS, limit %.3g",
+			return fmt.Errorf("NMSE %.3g, limit %.3g (%s); worst element [%d %d] is %v, want %v: off by %.3g, limit %.3g",
 				d.nmse, res.Limit, res.Why, d.at[0], d.at[1], d.got, d.want, d.worst, worstFactor*math.Sqrt(res.Limit))
 		}
 	}
