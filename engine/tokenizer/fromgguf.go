@@ -164,19 +164,20 @@ func (g *ggufReader) readBPE() (addBOS bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	pairs := newPairTable(len(merges))
-	b := mergeBuilder{ids: t.vocab.ids, pairs: pairs}
+	var list mergeList
 	for i, m := range merges {
 		// The first character of a token may itself be a space.
 		at := strings.IndexByte(m[min(1, len(m)):], ' ') + 1
 		if at == 0 {
 			return false, fmt.Errorf("%s: merge %d: %s is not two tokens with a space between", keyMerges, i, quote(m))
 		}
-		if err := b.add(m[:at], m[at+1:]); err != nil {
-			return false, fmt.Errorf("%s: %w", keyMerges, err)
-		}
+		list.add(m[:at], m[at+1:])
 	}
-	m := newByteBPE(t.vocab, pairs)
+	resolved, err := list.resolve(t.vocab.ids)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", keyMerges, err)
+	}
+	m := newByteBPE(t.vocab, newPairs(resolved, false))
 	m.wholeWords = pre.wholeWords
 	t.model, t.splits, t.pre, t.kind = m, pre.splits, name, "gpt2/"+name
 	t.dec.byteLevel = true

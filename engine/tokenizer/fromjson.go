@@ -186,8 +186,9 @@ func (f *jsonFile) buildModel(t *Tokenizer, p *pipeline) error {
 			v.classes[id] = classUnknown
 		}
 	}
+	pairs := newPairs(m.merges, true)
 	if p.byteLevel {
-		b := newByteBPE(v, m.pairs)
+		b := newByteBPE(v, pairs)
 		b.wholeWords, b.skipMissing, b.unk = m.IgnoreMerges, true, unk
 		t.model = b
 		t.pre = p.ggufName(m.IgnoreMerges)
@@ -198,7 +199,7 @@ func (f *jsonFile) buildModel(t *Tokenizer, p *pipeline) error {
 		v.setByteLevel()
 		return nil
 	}
-	c := &charBPE{vocab: v, pairs: m.pairs, fallback: m.ByteFallback, unk: unk, fuseUnk: m.FuseUnk, wholeWords: m.IgnoreMerges}
+	c := &charBPE{vocab: v, pairs: pairs, fallback: m.ByteFallback, unk: unk, fuseUnk: m.FuseUnk, wholeWords: m.IgnoreMerges}
 	bytes, complete := v.byteIDs()
 	c.bytes = bytes
 	if m.mayCut(c, complete) {
@@ -220,7 +221,11 @@ func (f *jsonFile) buildModel(t *Tokenizer, p *pipeline) error {
 // mayCut tells whether words may be cut where no token has the two characters side by side. That is so if every
 // character becomes symbols of its own, and those that are not its text take part in no merge.
 func (m *jsonModel) mayCut(c *charBPE, bytesComplete bool) bool {
-	inMerge := func(id int32) bool { return id >= 0 && int(id) < len(m.part) && m.part[id] }
+	part := make([]bool, len(c.vocab.texts))
+	for _, merge := range m.merges {
+		part[merge.left], part[merge.right] = true, true
+	}
+	inMerge := func(id int32) bool { return id >= 0 && part[id] }
 	unk, hasUnk := c.unk.get()
 	switch {
 	case m.IgnoreMerges:

@@ -1,18 +1,16 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // jsonModel is the model of a tokenizer.json.
 type jsonModel struct {
-	vocab *vocabulary
-	pairs *pairTable
-	best  []int32 // the lowest rank of a merge that makes each token, noRank if none does
-	part  []bool  // tokens that are a part of a merge
+	vocab  *vocabulary
+	merges []merged // by rank
 
 	Type          string  `json:"type"`
 	Dropout       any     `json:"dropout"`
@@ -45,10 +43,10 @@ func readModel(r *jsonReader) (*jsonModel, error) {
 			m.hasVocab = true
 			return within("vocab", m.readVocab(r))
 		case "merges":
-			if m.hasVocab && m.pairs == nil {
+			if m.hasVocab && m.merges == nil {
 				return within("merges", m.readMerges(r))
 			}
-			if m.mergesAt >= 0 || m.pairs != nil {
+			if m.mergesAt >= 0 || m.merges != nil {
 				return r.errorf("merges occurs twice")
 			}
 			r.peek()
@@ -82,7 +80,7 @@ func readModel(r *jsonReader) (*jsonModel, error) {
 			return nil, within("merges", err)
 		}
 	}
-	if m.pairs == nil {
+	if m.merges == nil {
 		return nil, errors.New("merges is missing")
 	}
 	return m, nil
@@ -158,59 +156,52 @@ func checkGap(highest int32, tokens int) error {
 
 // readMerges reads ["a b", ...] or [["a", "b"], ...].
 func (m *jsonModel) readMerges(r *jsonReader) error {
-	// A merge takes at least 8 bytes, with brackets, quotes and commas; most take some 20.
-	b := m.mergeBuilder(min(8*len(m.vocab.texts), (len(r.data)-r.pos)/16))
-	return r.array(func(i int) error {
-		at, err := readMerge(r, &b.buf)
+	var list mergeList
+	err := r.array(func(i int) error {
+		err := readMerge(r, &list)
 		if err != nil {
 			return fmt.Errorf("merge %d: %w", i, err)
 		}
-		return b.addJoined(at)
+		return nil
 	})
-}
-
-// mergeBuilder returns a builder that fills m, for about n merges.
-func (m *jsonModel) mergeBuilder(n int) *mergeBuilder {
-	m.pairs = newPairTable(n)
-	m.best = make([]int32, len(m.vocab.texts))
-	for i := range m.best {
-		m.best[i] = noRank
-	}
-	m.part = make([]bool, len(m.vocab.texts))
-	return &mergeBuilder{ids: m.vocab.ids, pairs: m.pairs, best: m.best, part: m.part, lastWins: true}
-}
-
-// readMerge reads one merge into buf, both parts side by side, and returns the length of the first.
-func readMerge(r *jsonReader, buf *[]byte) (at int, err error) {
-	*buf = (*buf)[:0]
-	if r.peek() == '[' {
-		n := 0
-		err = r.array(func(i int) error {
-			if n++; n > 2 {
-				return r.errorf("more than two tokens")
-			}
-			if i == 1 {
-				at = len(*buf)
-			}
-			joined, err := r.str(*buf)
-			if err == nil {
-				*buf = joined
-			}
-			return err
-		})
-		if err == nil && n != 2 {
-			err = r.errorf("two tokens are expected, not %d", n)
-		}
-		return at, err
-	}
-	joined, err := r.str(*buf)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	left, right, ok := strings.Cut(string(joined), " ")
-	if !ok || strings.Contains(right, " ") {
-		return 0, r.errorf("%s is not two tokens with a space between", quote(string(joined)))
+	m.merges, err = list.resolve(m.vocab.ids)
+	return err
+}
+
+// readMerge reads one merge.
+func readMerge(r *jsonReader, list *mergeList) error {
+	start := len(list.text)
+	if r.peek() != '[' {
+		text, err := r.str(list.text)
+		if err != nil {
+			return err
+		}
+		// Take the space out from between.
+		at := bytes.IndexByte(text[start:], ' ')
+		if at < 0 || bytes.IndexByte(text[start+at+1:], ' ') >= 0 {
+			return r.errorf("%s is not two tokens with a space between", quote(string(text[start:])))
+		}
+		text = append(text[:start+at], text[start+at+1:]...)
+		list.text, list.parts = text, append(list.parts, mergeParts{start + at, len(text)})
+		return nil
 	}
-	*buf = append(append(joined[:0], left...), right...)
-	return len(left), nil
+	var ends [2]int
+	n := 0
+	err := r.array(func(i int) (err error) {
+		if n++; n > len(ends) {
+			return r.errorf("more than two tokens")
+		}
+		if list.text, err = r.str(list.text); err == nil {
+			ends[i] = len(list.text)
+		}
+		return err
+	})
+	if err == nil && n != len(ends) {
+		err = r.errorf("two tokens are expected, not %d", n)
+	}
+	list.parts = append(list.parts, mergeParts{ends[0], ends[1]})
+	return err
 }

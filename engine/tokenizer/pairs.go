@@ -11,7 +11,6 @@ import (
 type pairTable struct {
 	slots []pairSlot // a power of two of them, at most half in use
 	seed  uint64
-	n     int
 }
 
 type pairSlot struct {
@@ -38,31 +37,12 @@ func (t *pairTable) slot(key uint64) *pairSlot {
 	}
 }
 
-// put enters a merge and reports whether the pair is new. A pair that is there already is changed only if
-// replace is set.
-func (t *pairTable) put(left, right, rank, id int32, replace bool) bool {
+// put enters a merge. A pair that is there already is changed only if replace is set. No more pairs may be put than
+// the table was made for.
+func (t *pairTable) put(left, right, rank, id int32, replace bool) {
 	key := pairKey(left, right)
-	s := t.slot(key)
-	isNew := s.key == 0
-	if isNew || replace {
+	if s := t.slot(key); s.key == 0 || replace {
 		*s = pairSlot{key, rank, id}
-	}
-	if isNew {
-		if t.n++; 2*t.n > len(t.slots) {
-			t.grow()
-		}
-	}
-	return isNew
-}
-
-// grow doubles the table.
-func (t *pairTable) grow() {
-	old := t.slots
-	t.slots = make([]pairSlot, 2*len(old))
-	for _, s := range old {
-		if s.key != 0 {
-			*t.slot(s.key) = s
-		}
 	}
 }
 

@@ -79,7 +79,7 @@ func (m *jsonModel) readMergesTXT(text string) error {
 	if !utf8.ValidString(text) {
 		return fmt.Errorf("the text is not valid UTF-8")
 	}
-	b := m.mergeBuilder(strings.Count(text, "\n") + 1)
+	var list mergeList
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSuffix(line, "\r")
 		if line == "" || i == 0 && strings.HasPrefix(line, "#version") {
@@ -89,11 +89,11 @@ func (m *jsonModel) readMergesTXT(text string) error {
 		if !ok || strings.Contains(right, " ") {
 			return fmt.Errorf("line %d: %s is not two tokens with a space between", i+1, quote(line))
 		}
-		if err := b.add(left, right); err != nil {
-			return fmt.Errorf("line %d: %w", i+1, err)
-		}
+		list.add(left, right)
 	}
-	return nil
+	var err error
+	m.merges, err = list.resolve(m.vocab.ids)
+	return err
 }
 
 // addedFromConfigs lists the added tokens as a tokenizer.json would.
