@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/potion-engine/potion/engine/sample"
 	"github.com/potion-engine/potion/engine/tokenizer"
 )
 
@@ -23,10 +22,16 @@ const (
 	StopInterrupted StopReason = "interrupted" // the caller's context was cancelled
 )
 
+// Sampler chooses the next token; package sample has one.
+type Sampler interface {
+	Accept(id int32) // a token of the text, in order
+	Sample(logits []float32) (int32, error)
+}
+
 // Request is one generation. Prompt comes after what the sequence holds already.
 type Request struct {
 	Prompt  []int32
-	Sampler *sample.Sampler
+	Sampler Sampler
 	// Tokenizer turns tokens into text. Without one there is no text, no end-of-text token
 	// and no stop string.
 	Tokenizer *tokenizer.Tokenizer
