@@ -1,0 +1,55 @@
+package sample
+
+// history is the last tokens and how often each occurs among them.
+type history struct {
+	limit  int     // tokens remembered; -1 all, 0 none
+	tokens []int32 // a ring of limit tokens once full
+	oldest int
+	counts []int32
+}
+
+func newHistory(p Params, vocab int) history {
+	if !p.penalises() {
+		return history{}
+	}
+	return history{limit: p.PenaltyLastN, counts: make([]int32, vocab)}
+}
+
+func (h *history) accept(id int32) {
+	if h.limit == 0 {
+		return
+	}
+	h.counts[id]++
+	if h.limit < 0 || len(h.tokens) < h.limit {
+		h.tokens = append(h.tokens, id)
+		return
+	}
+	h.counts[h.tokens[h.oldest]]--
+	h.tokens[h.oldest] = id
+	if h.oldest++; h.oldest == h.limit {
+		h.oldest = 0
+	}
+}
+
+func (h *history) reset() {
+	for _, id := range h.tokens {
+		h.counts[id] = 0
+	}
+	h.tokens, h.oldest = h.tokens[:0], 0
+}
+
+// penalise applies stage 2 once to every token remembered. A count is negative
+// while its token is done.
+func (h *history) penalise(p Params, x []float32) {
+	for _, id := range h.tokens {
+		if n := h.counts[id]; n > 0 {
+			x[id] = p.penalised(x[id], int(n))
+			h.counts[id] = -n
+		}
+	}
+	for _, id := range h.tokens {
+		if h.counts[id] < 0 {
+			h.counts[id] = -h.counts[id]
+		}
+	}
+}
