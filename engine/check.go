@@ -221,8 +221,11 @@ func CheckWeight(f format.Format, rows, cols int, packed []byte) error {
 	if rows <= 0 {
 		return fmt.Errorf("a weight of %d rows", rows)
 	}
-	if want := int64(rows) * int64(f.RowBytes(cols)); int64(len(packed)) != want {
-		return fmt.Errorf("%d bytes for a %v weight of [%d %d], want %d", len(packed), f, rows, cols, want)
+	// Divided, not multiplied: the sizes may come from a hostile file, and a product that
+	// overflows could be any number.
+	if n := len(packed); n%rows != 0 || n/rows != f.RowBytes(cols) {
+		want := float64(rows) * float64(f.RowBytes(cols))
+		return fmt.Errorf("%d bytes for a %v weight of [%d %d], want %.0f", n, f, rows, cols, want)
 	}
 	return nil
 }

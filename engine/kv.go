@@ -24,6 +24,10 @@ func (s KVSpec) Check() error {
 	if s.Pages <= 0 || s.Heads <= 0 || s.HeadDim <= 0 {
 		return fmt.Errorf("KV cache of %d pages, %d heads, head size %d: all must be positive", s.Pages, s.Heads, s.HeadDim)
 	}
+	// In floating point, because the integers of a hostile model file overflow.
+	if numbers := 2 * PageLen * float64(s.Pages) * float64(s.Heads) * float64(s.HeadDim); numbers > 1<<60 {
+		return fmt.Errorf("KV cache of %d pages, %d heads, head size %d: %.3g numbers are more than any memory holds", s.Pages, s.Heads, s.HeadDim, numbers)
+	}
 	switch s.Format {
 	case format.F32, format.F16, format.Q8_0:
 		return s.Format.CheckCols(s.HeadDim)
