@@ -74,6 +74,7 @@ func newApp() *cli.App {
 		CommandNotFound: func(*cli.Context, string) {}, // flagsFirst has said so
 		Commands: []*cli.Command{
 			generateCommand(),
+			perplexityCommand(),
 			logitsCommand(),
 			tokenizeCommand(),
 		},

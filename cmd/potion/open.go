@@ -30,9 +30,15 @@ type opened struct {
 	load    time.Duration
 }
 
-// openModel opens the model that the flags name, on the device that they name. rows says how
-// many rows of logits the command wants at a time.
-func openModel(c *cli.Context, o session.Options) (_ *opened, err error) {
+// openModel opens the model that the flags name, on the device that they name, with the
+// context that they name.
+func openModel(c *cli.Context, o session.Options) (*opened, error) {
+	return openModelContext(c, o, c.Int("ctx"), defaultContext)
+}
+
+// openModelContext is openModel with a context of n tokens, or if n is 0 of what the model
+// was trained for, at most most.
+func openModelContext(c *cli.Context, o session.Options, n, most int) (_ *opened, err error) {
 	begin := time.Now()
 	m := &opened{}
 	defer func() {
@@ -50,7 +56,7 @@ func openModel(c *cli.Context, o session.Options) (_ *opened, err error) {
 	if o.KV, err = kvFormat(c, ck.Config()); err != nil {
 		return nil, err
 	}
-	if o.Context, err = contextSize(c, ck.Config()); err != nil {
+	if o.Context, err = contextSize(c, n, most, ck.Config()); err != nil {
 		return nil, err
 	}
 	if m.backend, err = openDevice(c); err != nil {
@@ -118,13 +124,12 @@ func kvFormat(c *cli.Context, config *model.Config) (format.Format, error) {
 	return f, nil
 }
 
-func contextSize(c *cli.Context, config *model.Config) (int, error) {
-	n := c.Int("ctx")
+func contextSize(c *cli.Context, n, most int, config *model.Config) (int, error) {
 	switch {
 	case n < 0 || n > math.MaxInt32/2:
 		return 0, usage("--ctx %d: want a number of tokens", n)
 	case n == 0:
-		return min(config.Context, defaultContext), nil
+		return min(config.Context, most), nil
 	case n > config.Context && config.Learned:
 		return 0, fmt.Errorf("--ctx %d: this model has learned %d positions and can have no more", n, config.Context)
 	case n > config.Context:
