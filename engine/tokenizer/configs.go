@@ -135,6 +135,13 @@ func (c *configFiles) apply(t *Tokenizer, added []addedToken) error {
 	}
 	first(&sp.bos, c.bosIDs, c.modelBOS)
 	first(&sp.eos, c.eosIDs, c.modelEOS)
+	// A bare tokenizer.json names neither, but one token before a text or after it can be nothing else.
+	if ids := t.template.before; sp.bos == 0 && len(ids) == 1 {
+		sp.bos = someID(ids[0])
+	}
+	if ids := t.template.after; sp.eos == 0 && len(ids) == 1 {
+		sp.eos = someID(ids[0])
+	}
 	for _, id := range c.eosIDs {
 		if id >= 0 && id < int64(t.Size()) {
 			sp.eog = append(sp.eog, int32(id))
@@ -143,6 +150,11 @@ func (c *configFiles) apply(t *Tokenizer, added []addedToken) error {
 	isAdded := make(map[int32]bool, len(added))
 	for _, a := range added {
 		isAdded[a.id] = true
+	}
+	for _, text := range []string{"</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>"} {
+		if id, ok := t.vocab.ids[text]; ok && sp.eos == 0 && isAdded[id] {
+			sp.eos = someID(id)
+		}
 	}
 	sp.findEOG(t.vocab, func(id int32) bool { return isAdded[id] })
 	if err := override(&t.template.before, c.addBOS, sp.bos); err != nil {

@@ -43,6 +43,7 @@ func (t *Tokenizer) next(id int32, special bool, atStart *bool) string {
 		if !special {
 			return ""
 		}
+		*atStart = false
 		return t.vocab.bytes[id]
 	}
 	s := t.vocab.bytes[id]

@@ -121,6 +121,7 @@ func (f *jsonFile) build(name string, configs *configFiles) (*Tokenizer, error) 
 	if err := f.buildModel(t, &p); err != nil {
 		return nil, within("model", err)
 	}
+	t.noGGUF = p.ggufObstacle(f.model)
 	if err := readTemplate(f.PostProcessor, t); err != nil {
 		return nil, within("post_processor", err)
 	}

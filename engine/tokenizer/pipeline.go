@@ -11,7 +11,8 @@ import (
 // (https://huggingface.co/docs/tokenizers/components).
 type pipeline struct {
 	splits    []splitter
-	names     []string // of the stages, to recognize a whole pre-tokenizer
+	names     []string // of the splitters, to recognize a whole pre-tokenizer
+	norms     []string // of the normalizers
 	byteLevel bool
 	mapped    bool // words are in the byte alphabet at this point
 
@@ -105,15 +106,20 @@ func (p *pipeline) normalizer(raw json.RawMessage) (normalizer, error) {
 			return nil, nil
 		}
 		return all, nil
+	}
+	p.norms = append(p.norms, s.Type)
+	switch s.Type {
 	case "NFC", "NFD", "NFKC", "NFKD":
 		return mapping(unicodeForms[s.Type].String), nil
 	case "Prepend":
+		p.norms[len(p.norms)-1] += " " + s.Prepend
 		return prepend(s.Prepend), nil
 	case "Replace":
 		pat, err := s.Pattern.compile()
 		if err != nil {
 			return nil, fmt.Errorf("Replace: %w", err)
 		}
+		p.norms[len(p.norms)-1] += " " + pat.literal + " " + s.Content
 		return replacement{pat, s.Content}, nil
 	case "Lowercase":
 		return mapping(lowercase), nil
@@ -221,7 +227,7 @@ func (p *pipeline) addSplit(s *stage) error {
 	if err != nil {
 		return err
 	}
-	p.add("Split", patternSplit{pat, b, s.Invert})
+	p.add("Split "+pat.literal, patternSplit{pat, b, s.Invert})
 	return nil
 }
 
@@ -257,7 +263,7 @@ func (p *pipeline) addMetaspace(s *stage) error {
 	default:
 		return unknownStage("prepend_scheme", m.prepend, "always, first, never")
 	}
-	p.add("Metaspace", m)
+	p.add("Metaspace "+m.prepend, m)
 	return nil
 }
 
@@ -319,6 +325,29 @@ func (p *pipeline) ggufName(ignoreMerges bool) string {
 		}
 	}
 	return ""
+}
+
+// ggufObstacle says why GGUF cannot express this pipeline, or "".
+func (p *pipeline) ggufObstacle(m *jsonModel) string {
+	allowed := func(names []string, allowed ...string) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(allowed, name) })
+	}
+	toMarks := "Replace   " + spaceMark
+	switch {
+	case p.byteLevel && p.ggufName(m.IgnoreMerges) == "":
+		return "there is no name for its pre-tokenizer"
+	case p.byteLevel && !allowed(p.norms, "NFC"), !p.byteLevel && !allowed(p.norms, "Prepend "+spaceMark, toMarks):
+		return "there is no name for its normalizer"
+	case p.byteLevel:
+		return ""
+	case !m.ByteFallback || m.IgnoreMerges:
+		return "it is no SentencePiece vocabulary with byte fallback"
+	case slices.Contains(p.norms, toMarks) && allowed(p.names, "Split  "):
+		return "" // a split at spaces, of which none are left
+	case len(p.norms) == 0 && len(p.names) == 1 && allowed(p.names, "Metaspace always", "Metaspace never"):
+		return ""
+	}
+	return "there is no name for its pre-tokenizer"
 }
 
 // templateItem is one piece of a TemplateProcessing template.

@@ -39,6 +39,7 @@ type Tokenizer struct {
 	dec      decoding
 	special  specials
 	warnings []string
+	noGGUF   string // why GGUF cannot express this tokenizer, "" if it can
 
 	scratch sync.Pool // *scratch
 }
