@@ -9,8 +9,12 @@ import (
 // never the largest. It panics if logits is empty.
 func Argmax(logits []float32) int32 {
 	at, best := 0, logits[0]
+	for best != best && at+1 < len(logits) {
+		at++
+		best = logits[at]
+	}
 	for i, x := range logits {
-		if x > best || best != best {
+		if x > best {
 			at, best = i, x
 		}
 	}

@@ -81,10 +81,10 @@ func (s *Sampler) Sample(logits []float32) (int32, error) {
 		return greedy(logits)
 	}
 	x := s.logits
-	copy(x, logits)
-	if err := check(x); err != nil {
+	if err := check(logits); err != nil {
 		return 0, err
 	}
+	copy(x, logits)
 	for _, b := range s.bias {
 		x[b.id] = biased(x[b.id], b.bias)
 	}
@@ -118,32 +118,54 @@ func greedy(x []float32) (int32, error) {
 	return id, nil
 }
 
-// start makes all tokens with a finite logit the kept ones, after top-k.
+// start makes the tokens with a finite logit the kept ones and runs top-k.
 func (s *Sampler) start() error {
-	x := s.logits
-	s.ids, s.keys, s.weights = s.ids[:s.vocab], s.keys[:s.vocab], s.weights[:s.vocab]
-	allowed := 0
+	s.resize(s.vocab)
+	least := s.lowerBound(s.params.TopK)
+	s.resize(s.vocab)
+	n := 0
 	s.best = float32(math.Inf(-1))
-	for i, v := range x {
-		s.ids[i] = int32(i)
-		s.keys[i] = orderKey(v)
-		if v >= -math.MaxFloat32 {
-			allowed++
+	for i, x := range s.logits {
+		if x < least {
+			continue
 		}
-		if v > s.best {
-			s.best = v
-		}
+		s.ids[n], s.logits[n], s.keys[n] = int32(i), x, orderKey(x)
+		s.best = max(s.best, x)
+		n++
 	}
-	if allowed == 0 {
+	if n == 0 {
 		return errNoToken
 	}
-	if k := s.params.TopK; k > 0 && k < allowed {
-		allowed = k
-	}
-	if allowed < s.vocab {
-		s.keep(s.cutCount(allowed))
+	s.resize(n)
+	if k := s.params.TopK; k > 0 && k < n {
+		s.keep(s.cutCount(k))
 	}
 	return nil
+}
+
+// block is how many logits lowerBound reads for one maximum.
+const block = 64
+
+// lowerBound returns a logit that at least k tokens reach, if there are as many
+// finite ones: the k-th largest of the maxima of all blocks. Hardly any other
+// token reaches it, so that top-k then selects among few.
+func (s *Sampler) lowerBound(k int) float32 {
+	least := float32(-math.MaxFloat32)
+	blocks := len(s.logits) / block
+	if k <= 0 || k > blocks {
+		return least
+	}
+	for b := range blocks {
+		top := s.logits[b*block]
+		for _, x := range s.logits[b*block : (b+1)*block] {
+			if x > top {
+				top = x
+			}
+		}
+		s.keys[b] = orderKey(top)
+	}
+	s.ids = s.ids[:blocks]
+	return max(keyFloat(s.cutCount(k).key), least)
 }
 
 // filter is stages 4 to 6.

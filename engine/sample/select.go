@@ -11,6 +11,14 @@ func orderKey(x float32) uint32 {
 	return b | 1<<31
 }
 
+// keyFloat is the inverse of orderKey.
+func keyFloat(k uint32) float32 {
+	if k>>31 != 0 {
+		return math.Float32frombits(k &^ (1 << 31))
+	}
+	return math.Float32frombits(^k)
+}
+
 // cut is the least key kept, and how much of the measure the tokens with
 // exactly that key must contribute, the lowest ids first.
 type cut struct {
@@ -101,7 +109,7 @@ func (s *Sampler) keep(c cut) {
 			n++
 		}
 	}
-	s.shrink(n)
+	s.resize(n)
 }
 
 func (s *Sampler) move(to, from int) {
@@ -109,7 +117,8 @@ func (s *Sampler) move(to, from int) {
 	s.logits[to], s.weights[to] = s.logits[from], s.weights[from]
 }
 
-func (s *Sampler) shrink(n int) {
+// resize sets the number of tokens kept.
+func (s *Sampler) resize(n int) {
 	s.ids, s.keys, s.weights = s.ids[:n], s.keys[:n], s.weights[:n]
 }
 
@@ -151,7 +160,7 @@ func (s *Sampler) minP(p float32, minKeep int) {
 			n++
 		}
 	}
-	s.shrink(n)
+	s.resize(n)
 }
 
 // typical is stage 4. The surprise of a token is -ln p_i = d_i + ln sum, the

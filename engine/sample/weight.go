@@ -18,12 +18,6 @@ const (
 	ln2Low  = 1.90821492927058770002e-10
 )
 
-// expTerms are 1/11!, 1/10!, ..., 1/0!.
-var expTerms = [...]float64{
-	1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720,
-	1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2, 1, 1,
-}
-
 // exp is e^x for x <= 0 with a relative error below 1e-14: x = k ln 2 + r with
 // |r| <= (ln 2)/2, and the Taylor polynomial of degree 11 in r. The conversions
 // keep the compiler from fusing a multiplication with an addition, which would
@@ -37,10 +31,18 @@ func exp(x float64) float64 {
 	}
 	k := math.Floor(float64(x*log2e) + 0.5)
 	r := float64(x-float64(k*ln2High)) - float64(k*ln2Low)
-	p := expTerms[0]
-	for _, c := range expTerms[1:] {
-		p = float64(p*r) + c
-	}
+	p := 1.0 / 39916800
+	p = float64(p*r) + 1.0/3628800
+	p = float64(p*r) + 1.0/362880
+	p = float64(p*r) + 1.0/40320
+	p = float64(p*r) + 1.0/5040
+	p = float64(p*r) + 1.0/720
+	p = float64(p*r) + 1.0/120
+	p = float64(p*r) + 1.0/24
+	p = float64(p*r) + 1.0/6
+	p = float64(p*r) + 0.5
+	p = float64(p*r) + 1
+	p = float64(p*r) + 1
 	return float64(p * math.Float64frombits(uint64(int64(k)+1023)<<52))
 }
 
