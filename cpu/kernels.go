@@ -34,11 +34,10 @@ type kernels struct {
 
 // plainKernels is the table in plain Go.
 func plainKernels() *kernels {
-	k := &kernels{dot: dot, dotBlocks: blockDots, panel: panel, dots: dots, mix: mix}
+	k := &kernels{dot: dot, dotBlocks: blockDots, panel: panel, unpack: unpackers, dots: dots, mix: mix}
 	for _, f := range format.All() {
-		k.unpack[f] = f.Dequantize
 		k.dotRow[f] = func(row []byte, x []float32, buf *[chunk]float32) float32 {
-			return dotUnpacked(f, row, x, buf)
+			return dotUnpacked(k.unpack[f], f.RowBytes(chunk), row, x, buf)
 		}
 	}
 	k.dotRow[format.F32] = func(row []byte, x []float32, _ *[chunk]float32) float32 {
@@ -81,17 +80,16 @@ func dotChunk(a, b []float32) float32 {
 	return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7)) + rest
 }
 
-// dotUnpacked is dotRow for any format: a chunk is unpacked into buf, which stays in the
-// first-level cache. It moves the packed bytes once.
-func dotUnpacked(f format.Format, row []byte, x []float32, buf *[chunk]float32) float32 {
-	bytes := f.RowBytes(chunk)
+// dotUnpacked is dotRow for any format: a chunk, so many bytes, is unpacked into buf,
+// which stays in the first-level cache. It moves the packed bytes once.
+func dotUnpacked(unpack func([]float32, []byte), bytes int, row []byte, x []float32, buf *[chunk]float32) float32 {
 	var total float32
 	for len(x) > chunk {
-		f.Dequantize(buf[:], row[:bytes])
+		unpack(buf[:], row[:bytes])
 		total += dotChunk(buf[:], x[:chunk])
 		row, x = row[bytes:], x[chunk:]
 	}
-	f.Dequantize(buf[:len(x)], row)
+	unpack(buf[:len(x)], row)
 	return total + dotChunk(buf[:len(x)], x)
 }
 

@@ -70,11 +70,45 @@ func TestDotRowGivesTheBitsOfDot(t *testing.T) {
 	}
 }
 
+// Any bytes are a valid row: also codes and scales that Quantize never writes, NaN and
+// infinity among them.
+func TestUnpackGivesTheBitsOfDequantize(t *testing.T) {
+	t.Parallel()
+	r := seeded(9)
+	for _, f := range format.All() {
+		for range 50 {
+			n := 3 * max(f.BlockLen(), 11)
+			packed := make([]byte, f.RowBytes(n))
+			for i := range packed {
+				packed[i] = byte(r.Uint32())
+			}
+			got, want := make([]float32, n), make([]float32, n)
+			unpackers[f](got, packed)
+			f.Dequantize(want, packed)
+			for i := range want {
+				if math.Float32bits(got[i]) != math.Float32bits(want[i]) && (got[i] == got[i] || want[i] == want[i]) {
+					t.Fatalf("%v, number %d: %v, want %v", f, i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+func TestUnpackEveryHalf(t *testing.T) {
+	t.Parallel()
+	for h := range 1 << 16 {
+		var got [1]float32
+		unpackF16(got[:], []byte{byte(h), byte(h >> 8)})
+		if want := format.F16ToF32(uint16(h)); math.Float32bits(got[0]) != math.Float32bits(want) {
+			t.Fatalf("%#04x: %v, want %v", h, got[0], want)
+		}
+	}
+}
+
 func TestDotBlocks(t *testing.T) {
 	t.Parallel()
 	r := seeded(3)
 	for _, f := range format.All() {
-		f := f
 		if blockDots[f] == nil {
 			continue
 		}
@@ -183,6 +217,19 @@ func TestExp(t *testing.T) {
 }
 
 var result float32
+
+func BenchmarkUnpack(b *testing.B) {
+	const n = 4096
+	for _, f := range format.All() {
+		packed, y := pack(seeded(10), f, 1, n)
+		b.Run(f.String(), func(b *testing.B) {
+			for b.Loop() {
+				unpackers[f](y, packed)
+			}
+			speed(b, float64(len(packed)), n)
+		})
+	}
+}
 
 func BenchmarkDotRow(b *testing.B) {
 	const n = 4096
