@@ -123,3 +123,23 @@ func TestModelTemplates(t *testing.T) {
 		})
 	}
 }
+
+// TestCases needs no data from elsewhere: testdata/make_cases.py made
+// cases.json from templates.txt with Python's jinja2 3.1.6.
+func TestCases(t *testing.T) {
+	t.Parallel()
+	var file struct {
+		Context json.RawMessage
+		Cases   []struct{ Template, Out, Error string }
+	}
+	readJSON(t, filepath.Join("testdata", "cases.json"), &file)
+	if len(file.Cases) < 100 {
+		t.Fatalf("only %d cases", len(file.Cases))
+	}
+	for _, c := range file.Cases {
+		t.Run(c.Template, func(t *testing.T) {
+			t.Parallel()
+			check(t, c.Template, hf, file.Context, outcome{OK: c.Error == "", Out: c.Out, Error: c.Error})
+		})
+	}
+}

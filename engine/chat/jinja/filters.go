@@ -39,9 +39,9 @@ func valueFilter(name string) filterFunc {
 	case "title":
 		return softFilter(name, titleFilter)
 	case "upper":
-		return softFilter(name, strings.ToUpper)
+		return softFilter(name, upper)
 	case "lower":
-		return softFilter(name, strings.ToLower)
+		return softFilter(name, lower)
 	case "center":
 		return filterCenter
 	case "default", "d":
@@ -143,7 +143,7 @@ func operandErrorUnary(op string, v any) {
 
 func filterCenter(st *state, v any, a args) any {
 	width := or(a.bind("center", 0, "width")[0], int64(80))
-	center := padMethod("center", func(n int) int { return n / 2 })
+	center := padMethod("center", centerLeft)
 	return like(v, center(st, st.str(v), args{pos: []any{width}}).(string))
 }
 

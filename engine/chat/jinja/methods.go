@@ -3,6 +3,9 @@ package jinja
 import (
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
 )
 
 type methodFunc = func(st *state, self any, a args) any
@@ -140,9 +143,9 @@ func stringMethods() map[string]methodFunc {
 		"rfind":      findMethod("rfind", strings.LastIndex, false),
 		"index":      findMethod("index", strings.Index, true),
 		"rindex":     findMethod("rindex", strings.LastIndex, true),
-		"upper":      mapMethod(strings.ToUpper),
-		"lower":      mapMethod(strings.ToLower),
-		"casefold":   mapMethod(strings.ToLower),
+		"upper":      mapMethod(upper),
+		"lower":      mapMethod(lower),
+		"casefold":   mapMethod(lower),
 		"title":      mapMethod(titleCase),
 		"capitalize": mapMethod(capitalize),
 		"swapcase":   mapMethod(swapCase),
@@ -154,9 +157,9 @@ func stringMethods() map[string]methodFunc {
 		"isspace":    everyMethod(isSpace),
 		"isupper":    caseMethod(unicode.IsUpper, unicode.IsLower),
 		"islower":    caseMethod(unicode.IsLower, unicode.IsUpper),
-		"ljust":      padMethod("ljust", func(n int) int { return 0 }),
-		"rjust":      padMethod("rjust", func(n int) int { return n }),
-		"center":     padMethod("center", func(n int) int { return n / 2 }),
+		"ljust":      padMethod("ljust", func(n, width int) int { return 0 }),
+		"rjust":      padMethod("rjust", func(n, width int) int { return n }),
+		"center":     padMethod("center", centerLeft),
 	}
 	for name, m := range map[string]methodFunc{
 		"replace": stringReplace, "join": stringJoin, "count": stringCount, "splitlines": stringSplitLines,
@@ -192,8 +195,11 @@ func caseMethod(want, not func(rune) bool) methodFunc {
 	}
 }
 
+// centerLeft is where str.center puts the odd one of n fill characters.
+func centerLeft(n, width int) int { return n/2 + n&width&1 }
+
 // padMethod pads to a width; left says how many of n fill characters come first.
-func padMethod(name string, left func(n int) int) methodFunc {
+func padMethod(name string, left func(n, width int) int) methodFunc {
 	return func(st *state, self any, a args) any {
 		p := a.positional(name, 1, 2)
 		s, _ := text(self)
@@ -201,7 +207,8 @@ func padMethod(name string, left func(n int) int) methodFunc {
 		if runeCount(fill) != 1 {
 			fail("TypeError", "the fill character must be exactly one character long")
 		}
-		n := mustInt(p[0], "width") - int64(runeCount(s))
+		width := mustInt(p[0], "width")
+		n := width - int64(runeCount(s))
 		if n <= 0 {
 			return self
 		}
@@ -209,7 +216,7 @@ func padMethod(name string, left func(n int) int) methodFunc {
 			st.needBytes(-1)
 		}
 		st.needBytes(len(s) + int(n)*len(fill))
-		l := left(int(n))
+		l := left(int(n), int(width))
 		return like(self, strings.Repeat(fill, l)+s+strings.Repeat(fill, int(n)-l))
 	}
 }
@@ -479,9 +486,13 @@ func stringZfill(st *state, self any, a args) any {
 	if s != "" && (s[0] == '-' || s[0] == '+') {
 		sign, s = s[:1], s[1:]
 	}
-	padded := padMethod("zfill", func(n int) int { return n })(st, s, args{pos: []any{width - int64(len(sign)), "0"}})
+	padded := padMethod("zfill", func(n, width int) int { return n })(st, s, args{pos: []any{width - int64(len(sign)), "0"}})
 	return like(self, sign+padded.(string))
 }
+
+// upper and lower map by Unicode's full rules (ß becomes SS), as Python does.
+func upper(s string) string { return cases.Upper(language.Und).String(s) }
+func lower(s string) string { return cases.Lower(language.Und).String(s) }
 
 // titleCase is str.title: a letter is upper case where no letter precedes it.
 func titleCase(s string) string {
@@ -499,7 +510,7 @@ func titleCase(s string) string {
 
 func capitalize(s string) string {
 	_, n := splitRune(s)
-	return strings.ToTitle(s[:n]) + strings.ToLower(s[n:])
+	return strings.ToTitle(s[:n]) + lower(s[n:])
 }
 
 func swapCase(s string) string {
