@@ -67,9 +67,10 @@ type Backend interface {
 	Ops
 }
 
-// Ops is what a decoder-only transformer is made of. The destination comes first. A
-// destination may be the same tensor as a source of the same shape, in Rope, Store's
-// and the element-wise operations; Linear's, Attend's and TopK's may not overlap theirs.
+// Ops is what a decoder-only transformer is made of. The destination comes first. It may
+// be the same tensor as a source of the same shape in the operations that work on each
+// element or each row by itself (norms, Softmax, GELU and its kin, Residual, SoftCap); what
+// Linear, Attend, TopK and Gather write may not overlap what they read.
 //
 // The names are chosen so that a backend can be a gorgonia engine as well: gorgonia's
 // own MatMul and Add have another signature.
@@ -115,7 +116,7 @@ type Ops interface {
 }
 
 // RopeSpec says how Rope rotates (Su et al. 2021). With f_i = InvFreq[i] and
-// a = position * f_i, a pair (u, w) becomes
+// a = position * f_i rounded to float32, as Hugging Face computes it, a pair (u, w) becomes
 //
 //	Scale * (u cos a - w sin a),  Scale * (u sin a + w cos a)
 //

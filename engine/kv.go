@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/potion-engine/potion/engine/format"
 )
@@ -66,10 +67,15 @@ type Step struct {
 	// sequence s. It covers at least every position up to the sequence's last row here.
 	Pages [][]int32
 
-	// Serial is different for every content of a Step: whoever changes a field counts
-	// it up. A backend that keeps a copy on its device compares it.
+	// Serial is different for every content of every Step: whoever changes a field takes a
+	// NextSerial. A backend that keeps a copy on its device compares it.
 	Serial uint64
 }
+
+var serial atomic.Uint64
+
+// NextSerial is a number that no Step has had in this process.
+func NextSerial() uint64 { return serial.Add(1) }
 
 // T is the number of rows.
 func (s *Step) T() int { return len(s.IDs) }

@@ -74,9 +74,11 @@ func newApp() *cli.App {
 		CommandNotFound: func(*cli.Context, string) {}, // flagsFirst has said so
 		Commands: []*cli.Command{
 			generateCommand(),
+			chatCommand(),
 			perplexityCommand(),
 			logitsCommand(),
 			tokenizeCommand(),
+			convertCommand(),
 		},
 	}
 }

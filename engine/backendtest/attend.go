@@ -85,7 +85,7 @@ func (r *rig) store(kv engine.KV, pages []int32, start int, k, v []float32, n in
 
 // step is the rows of all spans.
 func (c *cache) step(spans []span) *engine.Step {
-	s := &engine.Step{Pages: c.pages, Serial: serials.Add(1)}
+	s := &engine.Step{Pages: c.pages, Serial: engine.NextSerial()}
 	for i, sp := range spans {
 		for p := sp.past; p < sp.past+sp.rows; p++ {
 			s.IDs = append(s.IDs, 0)
@@ -146,7 +146,7 @@ func (a attending) prepare(r *rig) problem {
 	p.row = func(t int) {
 		single.IDs, single.Pos, single.Seq = step.IDs[t:t+1], step.Pos[t:t+1], []int32{0}
 		single.Pages = c.pages[step.Seq[t]:][:1]
-		single.Serial = serials.Add(1)
+		single.Serial = engine.NextSerial()
 		r.Attend(y.Part(t, t+1), q.Part(t, t+1), c.kv, single, spec)
 	}
 	return p

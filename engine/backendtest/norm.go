@@ -16,6 +16,7 @@ type norm struct {
 	eps          float32
 	noBias       bool
 	rowOfZeros   bool
+	inPlace      bool
 	bad          float32 // goes into row 1, unless 0
 	magnitudeRow bool    // every row ten times the one before
 }
@@ -33,9 +34,8 @@ func (n norm) prepare(r *rig) problem {
 	if n.bad != 0 {
 		data[n.c+n.c/3] = n.bad
 	}
-	x := r.input(n.t, n.c, data)
+	x, y := r.sourceAndResult(n.t, n.c, data, n.inPlace)
 	gain := r.input(1, n.c, r.normal(n.c, 1, 0.3))
-	y := r.output(n.t, n.c)
 	if n.rms {
 		return problem{
 			call: func() { r.RMSNorm(y.Tensor, x.Tensor, gain.Tensor, n.eps) },
@@ -79,6 +79,8 @@ func normCases() []Case {
 		{"width 4096", norm{t: 2, c: 4096}},
 		{"width 8191", norm{t: 1, c: 8191}},
 		{"heads of 64", norm{t: 72, c: 64}},
+		{"in place", norm{t: 3, c: 576, inPlace: true}},
+		{"in place, heads of 64", norm{t: 72, c: 64, inPlace: true}},
 		{"a row of zeros", norm{t: 3, c: 96, rowOfZeros: true}},
 		{"large eps", norm{t: 2, c: 96, eps: 0.5}},
 		{"rows of different magnitude", norm{t: 8, c: 128, magnitudeRow: true, eps: 1e-12}},

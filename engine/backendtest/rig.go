@@ -5,7 +5,6 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
-	"sync/atomic"
 
 	"gorgonia.org/tensor"
 
@@ -93,6 +92,15 @@ func (r *rig) input(rows, cols int, data []float32) *array { return r.array(inpu
 func (r *rig) inout(rows, cols int, data []float32) *array { return r.array(inout, rows, cols, data) }
 
 func (r *rig) output(rows, cols int) *array { return r.array(output, rows, cols, nil) }
+
+// sourceAndResult is an input and an output of the same shape, or one tensor that is both.
+func (r *rig) sourceAndResult(rows, cols int, data []float32, inPlace bool) (x, y *array) {
+	if inPlace {
+		x = r.inout(rows, cols, data)
+		return x, x
+	}
+	return r.input(rows, cols, data), r.output(rows, cols)
+}
 
 // tensor is NewTensor that gives its memory back when the case ends.
 func (r *rig) tensor(dt tensor.Dtype, rows, cols int) engine.Tensor {
@@ -187,14 +195,10 @@ func (r *rig) normal(n int, mean, deviation float64) []float32 {
 	return x
 }
 
-// serials numbers the steps of all cases: a backend may keep copies by serial number
-// for as long as it lives, so two cases on one backend must not share any.
-var serials atomic.Uint64
-
 // newStep is a step of one sequence without pages, for operations that use none.
 func (r *rig) newStep(ids, pos []int32) *engine.Step {
 	return &engine.Step{
 		IDs: ids, Pos: pos, Seq: make([]int32, len(ids)), Pages: [][]int32{nil},
-		Serial: serials.Add(1),
+		Serial: engine.NextSerial(),
 	}
 }

@@ -50,7 +50,7 @@ func (o rotation) prepare(r *rig) problem {
 		row: func(t int) {
 			// One step whose content and serial number change, as in a decode loop.
 			single.IDs, single.Pos, single.Seq = []int32{0}, pos[t:t+1], []int32{0}
-			single.Serial = serials.Add(1)
+			single.Serial = engine.NextSerial()
 			r.Rope(x.Part(t, t+1), single, spec)
 		},
 	}

@@ -13,6 +13,7 @@ type softmaxRows struct {
 	deviation float64
 	special   []float32 // the first numbers of row 1
 	constant  bool      // all of a row is equal
+	inPlace   bool
 }
 
 func (s softmaxRows) prepare(r *rig) problem {
@@ -25,7 +26,7 @@ func (s softmaxRows) prepare(r *rig) problem {
 	if s.special != nil {
 		copy(data[s.c:], s.special)
 	}
-	x, y := r.input(s.t, s.c, data), r.output(s.t, s.c)
+	x, y := r.sourceAndResult(s.t, s.c, data, s.inPlace)
 	return problem{
 		call: func() { r.Softmax(y.Tensor, x.Tensor) },
 		want: func() { y.want = softmax(x.values(), s.c) },
@@ -48,6 +49,7 @@ func softmaxCases() []Case {
 		softmaxRows
 	}{
 		{"one column", softmaxRows{t: 3, c: 1, deviation: 1}},
+		{"in place", softmaxRows{t: 3, c: 97, deviation: 1, inPlace: true}},
 		{"plain", softmaxRows{t: 1, c: 31, deviation: 1}},
 		{"plain", softmaxRows{t: 2, c: 32, deviation: 1}},
 		{"plain", softmaxRows{t: 3, c: 33, deviation: 3}},

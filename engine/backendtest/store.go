@@ -42,10 +42,10 @@ func (s storing) prepare(r *rig) problem {
 			// source afterwards must not show.
 			r.Store(c.kv, v.Tensor, k.Tensor, step)
 			c.pages[0][0] = to
-			step.Serial = serials.Add(1)
+			step.Serial = engine.NextSerial()
 			r.Attend(y.Tensor, q.Tensor, c.kv, step, read)
 			c.pages[0][0] = from
-			step.Serial = serials.Add(1)
+			step.Serial = engine.NextSerial()
 		}
 	}
 	return problem{

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/potion-engine/potion/engine/chat"
 )
 
-// ErrNoTemplate says that a model comes without a chat template.
-var ErrNoTemplate = errors.New("the model has no chat template")
-
-// ChatTemplate is the source of the model's own Jinja template, or ErrNoTemplate. It is in
+// ChatTemplate is the source of the model's own Jinja template, or chat.ErrNoTemplate. It is in
 // GGUF's tokenizer.chat_template; in a Hugging Face folder in chat_template.jinja or in
 // tokenizer_config.json, there as a string or as a list of which "default" is taken.
 func (f *File) ChatTemplate() (string, error) {
@@ -22,11 +21,11 @@ func (f *File) ChatTemplate() (string, error) {
 			return "", fmt.Errorf("%s: %w", f.path, err)
 		}
 		if !ok || text == "" {
-			return "", fmt.Errorf("%s: %w", f.path, ErrNoTemplate)
+			return "", fmt.Errorf("%s: %w", f.path, chat.ErrNoTemplate)
 		}
 		return text, nil
 	case f.dir == "":
-		return "", fmt.Errorf("%s: %w", f.path, ErrNoTemplate)
+		return "", fmt.Errorf("%s: %w", f.path, chat.ErrNoTemplate)
 	}
 	text, err := readLimited(filepath.Join(f.dir, "chat_template.jinja"), maxTemplate)
 	if err == nil || !errors.Is(err, os.ErrNotExist) {
@@ -35,7 +34,7 @@ func (f *File) ChatTemplate() (string, error) {
 	path := filepath.Join(f.dir, "tokenizer_config.json")
 	text, err = readLimited(path, maxSettings)
 	if errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("%s: %w", f.path, ErrNoTemplate)
+		return "", fmt.Errorf("%s: %w", f.path, chat.ErrNoTemplate)
 	}
 	if err != nil {
 		return "", err
@@ -51,7 +50,7 @@ func templateOf(path string, config []byte) (string, error) {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	if len(fields.Template) == 0 || string(fields.Template) == "null" {
-		return "", fmt.Errorf("%s: %w", path, ErrNoTemplate)
+		return "", fmt.Errorf("%s: %w", path, chat.ErrNoTemplate)
 	}
 	var one string
 	if json.Unmarshal(fields.Template, &one) == nil {
@@ -66,5 +65,5 @@ func templateOf(path string, config []byte) (string, error) {
 			return t.Template, nil
 		}
 	}
-	return "", fmt.Errorf("%s: none of the %d chat templates is called default: %w", path, len(several), ErrNoTemplate)
+	return "", fmt.Errorf("%s: none of the %d chat templates is called default: %w", path, len(several), chat.ErrNoTemplate)
 }

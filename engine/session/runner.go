@@ -219,7 +219,7 @@ func (r *Runner) prepare(work []Work) error {
 		}
 		s.Pages = append(s.Pages, w.Seq.pages)
 	}
-	s.Serial++
+	s.Serial = engine.NextSerial()
 	return nil
 }
 

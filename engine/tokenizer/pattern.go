@@ -23,6 +23,9 @@ const (
 	timeoutPerByte = 2 * time.Microsecond
 )
 
+// maxPatternLen bounds a pattern; the longest known has about a thousand bytes.
+const maxPatternLen = 1 << 14
+
 func literalPattern(s string) (*pattern, error) {
 	if s == "" {
 		return nil, fmt.Errorf("the pattern is empty")
@@ -31,6 +34,9 @@ func literalPattern(s string) (*pattern, error) {
 }
 
 func regexPattern(expr string) (*pattern, error) {
+	if len(expr) > maxPatternLen {
+		return nil, fmt.Errorf("regular expression of %d bytes; at most %d are possible", len(expr), maxPatternLen)
+	}
 	re, err := regexp2.Compile(expr, regexp2.None)
 	if err != nil {
 		return nil, fmt.Errorf("regular expression %s: %w", quote(expr), err)

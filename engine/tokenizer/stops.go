@@ -21,53 +21,67 @@ func NewStops(stops ...string) *Stops {
 	return s
 }
 
-// Feed takes the next piece and returns the text that is certain to stand before any stop string. Once one is found
+// Feed takes the next piece and returns the text that is certain to stand before any stop string. Once one is found,
 // stopped is true, text is all that stood before it, and further pieces are dropped. Of several stop strings the one
-// that begins first wins, the longest of those that begin there.
+// that begins first wins.
 func (s *Stops) Feed(piece string) (text string, stopped bool) {
 	if s.matched != "" {
 		return "", true
 	}
 	s.held += piece
-	at, found := len(s.held), ""
-	for _, stop := range s.stops {
-		i := strings.Index(s.held, stop)
-		if i >= 0 && (i < at || i == at && len(stop) > len(found)) {
-			at, found = i, stop
-		}
+	at, found := s.find()
+	if begun := s.begun(); begun < at {
+		return s.release(begun), false
 	}
-	begun := s.begun(at)
-	if found != "" && begun >= at {
-		text, s.held, s.matched = s.held[:at], "", found
-		return text, true
+	s.matched = found
+	text = s.release(at)
+	if found != "" {
+		s.held = ""
 	}
-	at = min(at, begun)
-	text, s.held = s.held[:at], s.held[at:]
-	return text, false
+	return text, found != ""
 }
 
-// begun returns where the first unfinished stop string may begin, at most limit.
-func (s *Stops) begun(limit int) int {
-	longest := 0
-	for _, stop := range s.stops {
-		longest = max(longest, len(stop))
-	}
-	for i := max(0, len(s.held)-longest+1); i < limit; i++ {
-		for _, stop := range s.stops {
-			if len(stop) > len(s.held)-i && strings.HasPrefix(stop, s.held[i:]) {
-				return i
-			}
-		}
-	}
-	return limit
-}
-
-// Flush returns what is held back, at the end of a text.
+// Flush ends the text and returns what was held back before any stop string.
 func (s *Stops) Flush() string {
-	text := s.held
+	at, found := s.find()
+	text := s.release(at)
+	if found != "" {
+		s.matched = found
+	}
 	s.held = ""
 	return text
 }
 
 // Matched returns the stop string that was found, "" if none.
 func (s *Stops) Matched() string { return s.matched }
+
+// find returns the first stop string in held, or the end of held.
+func (s *Stops) find() (at int, stop string) {
+	at = len(s.held)
+	for _, candidate := range s.stops {
+		i := strings.Index(s.held, candidate)
+		if i >= 0 && (i < at || i == at && len(candidate) > len(stop)) {
+			at, stop = i, candidate
+		}
+	}
+	return at, stop
+}
+
+// begun returns where the first stop string begins that further pieces may complete, or the end of held.
+func (s *Stops) begun() int {
+	first := len(s.held)
+	for _, stop := range s.stops {
+		for i := max(0, len(s.held)-len(stop)+1); i < first; i++ {
+			if strings.HasPrefix(stop, s.held[i:]) {
+				first = i
+			}
+		}
+	}
+	return first
+}
+
+func (s *Stops) release(n int) string {
+	text := s.held[:n]
+	s.held = s.held[n:]
+	return text
+}

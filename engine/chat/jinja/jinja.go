@@ -24,7 +24,6 @@ package jinja
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 )
 
@@ -110,13 +109,9 @@ func recoverError(err *error, st *state) {
 	if r == nil {
 		return
 	}
-	var e *Error
-	if failure, ok := r.(*Error); ok {
-		e = failure
-	} else if re, ok := r.(runtime.Error); ok {
-		e = &Error{Kind: "InternalError", Message: re.Error()}
-	} else {
-		panic(r)
+	e, ok := r.(*Error)
+	if !ok {
+		e = &Error{Kind: "InternalError", Message: fmt.Sprint(r)}
 	}
 	if e.Line == 0 && st != nil {
 		e.Line = st.line

@@ -8,6 +8,9 @@ import (
 
 var constants = map[string]any{"true": true, "True": true, "false": false, "False": false, "none": nil, "None": nil}
 
+// maxIntDigits is Python's limit too: conversion takes quadratic time.
+const maxIntDigits = 4300
+
 // parseExpr parses one expression with its inline if.
 func (p *parser) parseExpr() expr {
 	p.enter()
@@ -173,6 +176,9 @@ func (p *parser) parsePrimary() expr {
 	case tokInt:
 		if v, err := strconv.ParseInt(t.text, 10, 64); err == nil {
 			return &constExpr{v}
+		}
+		if len(t.text) > maxIntDigits {
+			failAt(t.line, "an integer of more than %d digits", maxIntDigits)
 		}
 		v, _ := new(big.Int).SetString(t.text, 10)
 		return &constExpr{v}

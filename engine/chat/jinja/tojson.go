@@ -178,6 +178,10 @@ func (w *jsonWriter) str(s string) {
 	w.st.charge(len(s))
 	w.b.WriteByte('"')
 	for _, r := range s {
+		if r >= 0x20 && r < 0x7f && r != '"' && r != '\\' {
+			w.b.WriteByte(byte(r))
+			continue
+		}
 		switch e, special := jsonEscapes[r]; {
 		case special:
 			w.b.WriteString(e)

@@ -243,6 +243,9 @@ func decodeNumber(s string) (any, error) {
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return i, nil
 	}
+	if len(s) > maxIntDigits {
+		return nil, fmt.Errorf("a number of more than %d digits", maxIntDigits)
+	}
 	if b, ok := new(big.Int).SetString(s, 10); ok {
 		return b, nil
 	}
