@@ -1,0 +1,297 @@
+package emulator
+
+import "math"
+
+// The instructions that hand-written kernels are made of, each as one loop with
+// no call in it.
+
+func runAdd32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = a[i] + b[i]
+	}
+	w.keep32(in.d, m)
+}
+
+func runSub32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = a[i] - b[i]
+	}
+	w.keep32(in.d, m)
+}
+
+func runMul32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = a[i] * b[i]
+	}
+	w.keep32(in.d, m)
+}
+
+func runMad32(w *warp, in *inst, m uint32) {
+	d, a, b, c := w.out32(in.d, m), w.s32(in.a), w.s32(in.b), w.s32(in.c)
+	for i := range d {
+		d[i] = a[i]*b[i] + c[i]
+	}
+	w.keep32(in.d, m)
+}
+
+func runAnd32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = a[i] & b[i]
+	}
+	w.keep32(in.d, m)
+}
+
+func runOr32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = a[i] | b[i]
+	}
+	w.keep32(in.d, m)
+}
+
+func runXor32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = a[i] ^ b[i]
+	}
+	w.keep32(in.d, m)
+}
+
+func runShl32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = a[i] << b[i]
+	}
+	w.keep32(in.d, m)
+}
+
+func runShr32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = a[i] >> b[i]
+	}
+	w.keep32(in.d, m)
+}
+
+func runSar32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = uint32(int32(a[i]) >> b[i])
+	}
+	w.keep32(in.d, m)
+}
+
+func runMov32(w *warp, in *inst, m uint32) {
+	if m == fullMask {
+		w.r32[in.d] = *w.s32(in.a)
+		return
+	}
+	w.t32 = *w.s32(in.a)
+	w.keep32(in.d, m)
+}
+
+func runMov64(w *warp, in *inst, m uint32) {
+	if m == fullMask {
+		w.r64[in.d] = *w.s64(in.a)
+		return
+	}
+	w.t64 = *w.s64(in.a)
+	w.keep64(in.d, m)
+}
+
+func runSelp32(w *warp, in *inst, m uint32) {
+	d, a, b, p := w.out32(in.d, m), w.s32(in.a), w.s32(in.b), w.predOf(in.c, in.negate)
+	for i := range d {
+		pick := -(p >> i & 1) // all ones or zero: no branch for the processor to guess
+		d[i] = a[i]&pick | b[i]&^pick
+	}
+	w.keep32(in.d, m)
+}
+
+func runDp4aSS(w *warp, in *inst, m uint32) {
+	d, a, b, c := w.out32(in.d, m), w.s32(in.a), w.s32(in.b), w.s32(in.c)
+	for i := range d {
+		x, y := a[i], b[i]
+		d[i] = c[i] + uint32(int32(int8(x))*int32(int8(y))+int32(int8(x>>8))*int32(int8(y>>8))+
+			int32(int8(x>>16))*int32(int8(y>>16))+int32(int8(x>>24))*int32(int8(y>>24)))
+	}
+	w.keep32(in.d, m)
+}
+
+func runAdd64(w *warp, in *inst, m uint32) {
+	d, a, b := w.out64(in.d, m), w.s64(in.a), w.s64(in.b)
+	for i := range d {
+		d[i] = a[i] + b[i]
+	}
+	w.keep64(in.d, m)
+}
+
+func runSub64(w *warp, in *inst, m uint32) {
+	d, a, b := w.out64(in.d, m), w.s64(in.a), w.s64(in.b)
+	for i := range d {
+		d[i] = a[i] - b[i]
+	}
+	w.keep64(in.d, m)
+}
+
+func runMulWideU32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out64(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = uint64(a[i]) * uint64(b[i])
+	}
+	w.keep64(in.d, m)
+}
+
+func runMulWideS32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out64(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = uint64(int64(int32(a[i])) * int64(int32(b[i])))
+	}
+	w.keep64(in.d, m)
+}
+
+func runMadWideU32(w *warp, in *inst, m uint32) {
+	d, a, b, c := w.out64(in.d, m), w.s32(in.a), w.s32(in.b), w.s64(in.c)
+	for i := range d {
+		d[i] = uint64(a[i])*uint64(b[i]) + c[i]
+	}
+	w.keep64(in.d, m)
+}
+
+func runMadWideS32(w *warp, in *inst, m uint32) {
+	d, a, b, c := w.out64(in.d, m), w.s32(in.a), w.s32(in.b), w.s64(in.c)
+	for i := range d {
+		d[i] = uint64(int64(int32(a[i]))*int64(int32(b[i]))) + c[i]
+	}
+	w.keep64(in.d, m)
+}
+
+func runAddF32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = bits32(f32(a[i]) + f32(b[i]))
+	}
+	w.keep32(in.d, m)
+}
+
+func runSubF32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = bits32(f32(a[i]) - f32(b[i]))
+	}
+	w.keep32(in.d, m)
+}
+
+func runMulF32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = bits32(f32(a[i]) * f32(b[i]))
+	}
+	w.keep32(in.d, m)
+}
+
+func runFmaF32(w *warp, in *inst, m uint32) {
+	d, a, b, c := w.out32(in.d, m), w.s32(in.a), w.s32(in.b), w.s32(in.c)
+	for i := range d {
+		// fma32, written out: the product is exact, the sum is rounded twice, and
+		// the rare cases in which that differs from once take the other path.
+		s := float64(f32(a[i]))*float64(f32(b[i])) + float64(f32(c[i]))
+		u := math.Float64bits(s)
+		if u&0x1fffffff == 0x10000000 || u<<1>>53-897 > 1149 {
+			d[i] = bits32(fma32(f32(a[i]), f32(b[i]), f32(c[i])))
+			continue
+		}
+		d[i] = math.Float32bits(float32(s))
+	}
+	w.keep32(in.d, m)
+}
+
+func runMaxF32(w *warp, in *inst, m uint32) {
+	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	for i := range d {
+		d[i] = max32(a[i], b[i])
+	}
+	w.keep32(in.d, m)
+}
+
+func runHalfToFloat(w *warp, in *inst, m uint32) {
+	d, a := w.out32(in.d, m), w.s32(in.a)
+	for i := range d {
+		d[i] = math.Float32bits(halfToFloat(a[i] & 0xffff))
+	}
+	w.keep32(in.d, m)
+}
+
+// compareFast gives the loops of the comparisons that steer most kernels, or nil.
+func compareFast(op string, t scalar) compareFn {
+	switch {
+	case op == "eq" && t != tF32:
+		return func(w *warp, in *inst) (r uint32) {
+			a, b := w.s32(in.a), w.s32(in.b)
+			for i := range a {
+				r |= bit(a[i] == b[i]) << i
+			}
+			return r
+		}
+	case op == "ne" && t != tF32:
+		return func(w *warp, in *inst) (r uint32) {
+			a, b := w.s32(in.a), w.s32(in.b)
+			for i := range a {
+				r |= bit(a[i] != b[i]) << i
+			}
+			return r
+		}
+	case op == "lt" && t == tS32:
+		return func(w *warp, in *inst) (r uint32) {
+			a, b := w.s32(in.a), w.s32(in.b)
+			for i := range a {
+				r |= bit(int32(a[i]) < int32(b[i])) << i
+			}
+			return r
+		}
+	case op == "ge" && t == tS32:
+		return func(w *warp, in *inst) (r uint32) {
+			a, b := w.s32(in.a), w.s32(in.b)
+			for i := range a {
+				r |= bit(int32(a[i]) >= int32(b[i])) << i
+			}
+			return r
+		}
+	case (op == "lt" || op == "lo") && t == tU32:
+		return func(w *warp, in *inst) (r uint32) {
+			a, b := w.s32(in.a), w.s32(in.b)
+			for i := range a {
+				r |= bit(a[i] < b[i]) << i
+			}
+			return r
+		}
+	case (op == "ge" || op == "hs") && t == tU32:
+		return func(w *warp, in *inst) (r uint32) {
+			a, b := w.s32(in.a), w.s32(in.b)
+			for i := range a {
+				r |= bit(a[i] >= b[i]) << i
+			}
+			return r
+		}
+	case op == "gt" && t == tF32:
+		return func(w *warp, in *inst) (r uint32) {
+			a, b := w.s32(in.a), w.s32(in.b)
+			for i := range a {
+				r |= bit(f32(a[i]) > f32(b[i])) << i
+			}
+			return r
+		}
+	}
+	return nil
+}
+
+func bit(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,357 @@
+package emulator
+
+// lower makes the program of a kernel.
+func lower(mod *Module, src *source, fn *function) (*program, error) {
+	prog := &program{name: fn.name, module: mod, granule: 4, params: fn.params}
+	b := &builder{src: src, mod: mod, prog: prog,
+		consts32: map[uint32]int32{}, consts64: map[uint64]int32{}, specials: map[special]specialUse{},
+		address: map[*variable]place{}, uses: map[string]bool{}}
+	b.st = &statement{op: fn.name, line: fn.line}
+	f := b.enter(fn)
+	for _, v := range fn.params {
+		if v.space != spaceParam {
+			return nil, errorAt(v.line, "parameter %s of a kernel is in .%v", v.name, v.space)
+		}
+		prog.paramBytes = alignUp(prog.paramBytes, v.align)
+		f.places[v] = place{space: spaceParam, offset: prog.paramBytes}
+		if prog.paramBytes += v.size; prog.paramBytes > 4096 {
+			return nil, errorAt(v.line, "kernel %s has more than 4096 bytes of parameters", fn.name)
+		}
+	}
+	b.sharedLayout(fn, map[*function]bool{})
+	if err := b.inline(f); err != nil {
+		return nil, err
+	}
+	for _, r := range f.returns {
+		prog.code[r].control = ctlExit
+	}
+	b.append(inst{control: ctlExit, guard: -1, line: b.endLine(fn), class: ClassControl})
+	if err := b.resolve(); err != nil {
+		return nil, err
+	}
+	if prog.localBytes > 512<<10 {
+		return nil, errorAt(fn.line, "kernel %s uses %d bytes of local memory a thread: at most 512 KiB", fn.name, prog.localBytes)
+	}
+	return prog, nil
+}
+
+// sharedLayout places the static shared variables first, in order of
+// declaration, so that external arrays come to lie behind all of them.
+func (b *builder) sharedLayout(fn *function, seen map[*function]bool) {
+	used := map[*variable]bool{}
+	var order []*variable
+	var visit func(fn *function)
+	note := func(v *variable) {
+		if v != nil && v.space == spaceShared && !used[v] {
+			used[v] = true
+			order = append(order, v)
+		}
+	}
+	var walk func(ops []operand)
+	walk = func(ops []operand) {
+		for _, o := range ops {
+			note(o.v)
+			if o.kind == opName {
+				if callee := b.src.byName[o.name]; callee != nil {
+					visit(callee)
+				}
+			}
+			walk(o.sub)
+		}
+	}
+	visit = func(fn *function) {
+		if seen[fn] {
+			return
+		}
+		seen[fn] = true
+		for _, st := range fn.body {
+			walk(st.operands)
+		}
+	}
+	visit(fn)
+	align := int64(16)
+	for _, v := range order {
+		if !v.extrn {
+			b.placeShared(v)
+		} else {
+			align = max(align, v.align)
+		}
+	}
+	end := alignUp(b.prog.shared, align)
+	for _, v := range order {
+		if v.extrn {
+			b.address[v] = place{space: spaceShared, offset: end}
+			b.prog.shared = end
+		}
+	}
+}
+
+func (b *builder) enter(fn *function) *frame {
+	f := &frame{fn: fn, regs: make([]*preg, len(fn.regs)), places: map[*variable]place{}, outer: b.frame}
+	for _, v := range fn.locals {
+		if v.space == spaceLocal || v.space == spaceParam {
+			f.places[v] = b.local(v.size, v.align)
+		}
+	}
+	b.frame = f
+	return f
+}
+
+// inline appends the instructions of a frame's function.
+func (b *builder) inline(f *frame) error {
+	if b.depth++; b.depth > maxDepth {
+		return b.fail("calls nested too deeply")
+	}
+	b.uses[f.fn.name] = true
+	for i := range f.fn.body {
+		st := &f.fn.body[i]
+		f.start = append(f.start, int32(len(b.prog.code)))
+		b.st = st
+		if st.op == "" || st.op[0] == '.' {
+			continue
+		}
+		if err := b.instruction(st); err != nil {
+			return err
+		}
+		if len(b.prog.code) > maxProgram {
+			return b.fail("kernel %s is longer than %d instructions with its calls inlined", b.prog.name, maxProgram)
+		}
+	}
+	f.start = append(f.start, int32(len(b.prog.code)))
+	delete(b.uses, f.fn.name)
+	b.depth--
+	return nil
+}
+
+func (b *builder) endLine(fn *function) int32 {
+	if n := len(fn.body); n > 0 {
+		return int32(fn.body[n-1].line)
+	}
+	return int32(fn.line)
+}
+
+func (b *builder) append(in inst) { b.prog.code = append(b.prog.code, in) }
+
+func (b *builder) instruction(st *statement) error {
+	in := inst{guard: -1, line: int32(st.line), class: ClassOther}
+	if st.guard >= 0 {
+		p := b.reg(st.guard)
+		in.guard, in.guardID = p.col, p.id
+		if st.negate {
+			in.neg = fullMask
+		}
+	}
+	b.in = &in
+	m := splitOp(st.op, st.line)
+	decode := decoder(m.op)
+	if decode == nil {
+		return b.fail("unknown instruction %s", st.op)
+	}
+	if err := decode(b, m); err != nil {
+		return err
+	}
+	if err := m.done(); err != nil {
+		return err
+	}
+	if in.run != nil || in.control != ctlNone {
+		b.append(in)
+	}
+	return nil
+}
+
+// resolve turns labels into instruction numbers.
+func (b *builder) resolve() error {
+	for _, fx := range b.fixups {
+		at, ok := findLabel(fx.label, fx.scope)
+		if !ok {
+			return errorAt(fx.line, "unknown label %s", fx.label)
+		}
+		target := fx.frame.start[at]
+		if in := &b.prog.code[fx.inst]; fx.slot >= 0 {
+			in.sync.targets[fx.slot] = target
+		} else {
+			in.target = target
+		}
+	}
+	return nil
+}
+
+func findLabel(name string, s *scope) (int, bool) {
+	for ; s != nil; s = s.parent {
+		if at, ok := s.labels[name]; ok {
+			return at, true
+		}
+	}
+	return 0, false
+}
+
+// decodeCall copies the called function into the caller: registers are fresh,
+// parameters of call and callee share their place in local memory.
+func decodeCall(b *builder, m *mods) error {
+	m.has("uni")
+	if err := m.done(); err != nil {
+		return err
+	}
+	st, caller := b.st, b.frame
+	if st.guard >= 0 {
+		return b.fail("a guarded call is not supported: branch round it")
+	}
+	var rets, args []operand
+	ops := st.operands
+	if len(ops) > 0 && ops[0].kind == opList {
+		rets, ops = ops[0].sub, ops[1:]
+	}
+	if len(ops) == 0 || ops[0].kind != opName {
+		return b.fail("call of something that is no function: indirect calls are not supported")
+	}
+	if len(ops) == 2 && ops[1].kind == opList {
+		args = ops[1].sub
+	} else if len(ops) != 1 {
+		return b.fail("bad operands of call")
+	}
+	fn := b.src.byName[ops[0].name]
+	switch {
+	case fn == nil || !fn.defined || fn.entry:
+		return b.fail("call of unknown function %s", ops[0].name)
+	case b.uses[fn.name]:
+		return b.fail("recursive call of %s: calls are inlined", fn.name)
+	case len(args) != len(fn.params) || len(rets) != len(fn.rets):
+		return b.fail("call of %s with %d arguments and %d results: it has %d and %d", fn.name, len(args), len(rets), len(fn.params), len(fn.rets))
+	}
+	callee := b.enter(fn)
+	for i, v := range fn.params {
+		if err := b.pass(caller, callee, v, args[i], true); err != nil {
+			return err
+		}
+	}
+	for i, v := range fn.rets {
+		if v.space == spaceParam {
+			if err := b.pass(caller, callee, v, rets[i], false); err != nil {
+				return err
+			}
+		}
+	}
+	if err := b.inline(callee); err != nil {
+		return err
+	}
+	b.frame, b.st = caller, st
+	end := int32(len(b.prog.code))
+	for _, r := range callee.returns {
+		b.prog.code[r].target = end
+	}
+	for i, v := range fn.rets {
+		if err := b.result(callee, v, rets[i]); err != nil {
+			return err
+		}
+	}
+	b.in = &inst{guard: -1}
+	return nil
+}
+
+// pass binds one parameter: by place for .param, by a move for .reg.
+func (b *builder) pass(caller, callee *frame, v *variable, arg operand, in bool) error {
+	b.frame = caller
+	defer func() { b.frame = callee }()
+	if v.space == spaceParam && arg.kind == opVar {
+		p, ok := b.placeOf(arg.v)
+		if !ok || arg.v.space != spaceParam || p.space != spaceLocal || arg.v.size != v.size {
+			return b.fail("argument %s does not match parameter %s", arg.v.name, v.name)
+		}
+		callee.places[v] = p
+		return nil
+	}
+	if v.space == spaceParam {
+		p := b.local(v.size, v.align)
+		callee.places[v] = p
+		if !in {
+			return nil // the result is loaded behind the call
+		}
+		return b.spill(v, p, arg, true)
+	}
+	b.frame = callee
+	to := b.reg(v.reg)
+	b.frame = caller
+	return b.move(to, arg)
+}
+
+// result hands one result to the caller.
+func (b *builder) result(callee *frame, v *variable, to operand) error {
+	if v.space == spaceParam {
+		if to.kind == opVar {
+			return nil
+		}
+		return b.spill(v, callee.places[v], to, false)
+	}
+	if to.kind != opReg || callee.regs[v.reg] == nil {
+		return b.fail("result %s of the call is never set or goes to no register", v.name)
+	}
+	from := *callee.regs[v.reg]
+	b.in = &inst{guard: -1, line: int32(b.st.line), class: ClassOther}
+	d, err := b.dst(to, v.typ)
+	if err != nil {
+		return err
+	}
+	b.in.d, b.in.a, b.in.run = d, b.read(from), moveRun(from.class)
+	b.append(*b.in)
+	return nil
+}
+
+func (b *builder) move(to preg, arg operand) error {
+	b.in = &inst{guard: -1, line: int32(b.st.line), class: ClassOther}
+	a, err := b.source(arg, to.typ)
+	if err != nil {
+		return err
+	}
+	b.in.a, b.in.d, b.in.run = a, b.write(to), moveRun(to.class)
+	b.append(*b.in)
+	return nil
+}
+
+// spill stores a register or constant to a parameter, or loads it from there.
+func (b *builder) spill(v *variable, p place, o operand, store bool) error {
+	b.in = &inst{guard: -1, line: int32(b.st.line), class: ClassLocal}
+	op := &memOp{space: spaceLocal, size: v.typ.size(), n: 1, offset: uint64(p.offset), store: store}
+	if v.size != int64(v.typ.size()) {
+		return b.fail("parameter %s is an array: it must be passed as a .param variable", v.name)
+	}
+	if err := b.memValue(op, 0, o, v.typ); err != nil {
+		return err
+	}
+	b.in.mem, b.in.run = op, runLoad
+	if store {
+		b.in.run = runStore
+	}
+	b.append(*b.in)
+	return nil
+}
+
+// registersPerThread estimates what a compiler would allocate: the largest
+// number of 32-bit registers that are live at once along the text.
+func (p *program) registersPerThread() int {
+	first, last := make([]int, p.nreg), make([]int, p.nreg)
+	touch := func(ids []int32, at int) {
+		for _, id := range ids {
+			if first[id] == 0 {
+				first[id] = at + 1
+			}
+			last[id] = at + 1
+		}
+	}
+	for at, in := range p.code {
+		touch(in.reads, at)
+		touch(in.writes, at)
+	}
+	change := make([]int, len(p.code)+2)
+	for id, at := range first {
+		if at > 0 {
+			change[at-1] += int(p.words[id])
+			change[last[id]] -= int(p.words[id])
+		}
+	}
+	live, peak := 0, 0
+	for _, c := range change {
+		live += c
+		peak = max(peak, live)
+	}
+	return peak
+}
