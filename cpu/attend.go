@@ -165,7 +165,7 @@ func (r *attendRun) page(t, h, pos int, keys, values []float32) {
 	scores := r.scores[:len(keys)/len(y)]
 	r.kernels.dots(scores, r.of(r.q, t, h), keys, r.spec.Scale)
 	if r.spec.SoftCap > 0 {
-		softCapAll(scores, scores, nil, r.spec.SoftCap)
+		softCap(scores, scores, nil, r.spec.SoftCap)
 	}
 	if w := r.weightRow(t, h); w != nil {
 		copy(w[pos:], scores)
@@ -182,11 +182,7 @@ func (r *attendRun) page(t, h, pos int, keys, values []float32) {
 			y[d] *= float32(shrink)
 		}
 	}
-	for j, s := range scores {
-		e := exp(float64(s) - float64(r.tops[i]))
-		r.sums[i] += e
-		scores[j] = float32(e)
-	}
+	r.sums[i] += expSum(scores, scores, r.tops[i])
 	r.kernels.mix(y, scores, values)
 }
 
@@ -202,8 +198,9 @@ func (r *attendRun) finish() {
 				y[d] *= inverse
 			}
 			if w := r.weightRow(t, h); w != nil {
-				for p, s := range w[lo:hi] {
-					w[lo+p] = float32(exp(float64(s)-float64(r.tops[i])) / r.sums[i])
+				expSum(w[lo:hi], w[lo:hi], r.tops[i])
+				for p := lo; p < hi; p++ {
+					w[p] = float32(float64(w[p]) / r.sums[i])
 				}
 				r.repeatWeights(t, h, w)
 			}

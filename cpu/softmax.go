@@ -28,13 +28,7 @@ func (s *softmaxTask) run(_, from, to int) {
 
 // softmaxRow subtracts the greatest number first, so that nothing overflows.
 func softmaxRow(y, x []float32) {
-	top := float64(maximum(x))
-	var sum float64
-	for i, v := range x {
-		e := exp(float64(v) - top)
-		sum += e
-		y[i] = float32(e)
-	}
+	sum := expSum(y, x, maximum(x))
 	inverse := 1 / sum
 	for i, v := range y {
 		y[i] = float32(float64(v) * inverse)

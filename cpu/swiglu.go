@@ -5,13 +5,17 @@ import "github.com/potion-engine/potion/engine"
 // SwiGLU moves 12 bytes and does about 30 flops an element.
 func (b *Backend) SwiGLU(y, gate, up engine.Tensor) {
 	engine.CheckSame("SwiGLU", y, gate, up)
-	b.apply("SwiGLU", swigluAll, y, gate, up, 0, 8)
+	b.apply("SwiGLU", swiglu, y, gate, up, 0, 8)
 }
 
-func swigluAll(y, gate, up []float32, _ float32) {
-	y, up = y[:len(gate)], up[:len(gate)]
-	for i, v := range gate {
-		g := float64(v)
-		y[i] = float32(g / (1 + exp(-g)) * float64(up[i]))
+func swiglu(y, x, up []float32, _ float32) {
+	var e [expBlock]float64
+	for at := 0; at < len(x); at += expBlock {
+		part := x[at:min(at+expBlock, len(x))]
+		for i, v := range part {
+			e[i] = -float64(v)
+		}
+		exps(e[:len(part)])
+		gate(y[at:], part, up, at, &e)
 	}
 }

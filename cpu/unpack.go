@@ -34,19 +34,26 @@ var codeValue = func() (table [256]float32) {
 	return table
 }()
 
-// scaled is y = code*scale.
+// scaled is y = code*scale, for a multiple of 4 codes.
 func scaled(y []float32, codes []byte, scale float32) {
 	y = y[:len(codes)]
-	for i, c := range codes {
-		y[i] = codeValue[c] * scale
+	for i := 0; i < len(codes)-3; i += 4 {
+		y[i] = codeValue[codes[i]] * scale
+		y[i+1] = codeValue[codes[i+1]] * scale
+		y[i+2] = codeValue[codes[i+2]] * scale
+		y[i+3] = codeValue[codes[i+3]] * scale
 	}
 }
 
-// offset is y = code*scale - minimum, rounded after each of the two.
+// offset is y = code*scale - minimum, rounded after each of the two, for a multiple of 4
+// codes.
 func offset(y []float32, codes []byte, scale, minimum float32) {
 	y = y[:len(codes)]
-	for i, c := range codes {
-		y[i] = float32(codeValue[c]*scale) - minimum
+	for i := 0; i < len(codes)-3; i += 4 {
+		y[i] = float32(codeValue[codes[i]]*scale) - minimum
+		y[i+1] = float32(codeValue[codes[i+1]]*scale) - minimum
+		y[i+2] = float32(codeValue[codes[i+2]]*scale) - minimum
+		y[i+3] = float32(codeValue[codes[i+3]]*scale) - minimum
 	}
 }
 
@@ -56,9 +63,8 @@ func half(b []byte) float32 { return format.F16ToF32(binary.LittleEndian.Uint16(
 func unpackF32(dst []float32, src []byte) { copy(dst, asFloats(src)) }
 
 func unpackF16(dst []float32, src []byte) {
-	src = src[:2*len(dst)]
-	for i := range dst {
-		h := binary.LittleEndian.Uint16(src[2*i:])
+	halves := asHalves(src)[:len(dst)]
+	for i, h := range halves {
 		if h&0x7fff-0x400 >= 0x7c00-0x400 { // zero, subnormal, infinite or NaN
 			dst[i] = format.F16ToF32(h)
 			continue
@@ -71,9 +77,9 @@ func unpackF16(dst []float32, src []byte) {
 }
 
 func unpackBF16(dst []float32, src []byte) {
-	src = src[:2*len(dst)]
-	for i := range dst {
-		dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
+	halves := asHalves(src)[:len(dst)]
+	for i, h := range halves {
+		dst[i] = math.Float32frombits(uint32(h) << 16)
 	}
 }
 

@@ -66,10 +66,19 @@ func aligned(f format.Format, packed []byte) bool {
 	case "386", "amd64", "arm64", "loong64", "ppc64le", "wasm":
 		return true
 	}
-	return f != format.F32 || uintptr(unsafe.Pointer(unsafe.SliceData(packed)))%4 == 0
+	size := uintptr(1)
+	if f.BlockLen() == 1 {
+		size = uintptr(f.BlockBytes())
+	}
+	return uintptr(unsafe.Pointer(unsafe.SliceData(packed)))%size == 0
 }
 
 // asFloats is packed F32 numbers as what they are on a little-endian machine.
 func asFloats(packed []byte) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(packed))), len(packed)/4)
+}
+
+// asHalves is asFloats for numbers of 16 bits.
+func asHalves(packed []byte) []uint16 {
+	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(packed))), len(packed)/2)
 }
