@@ -213,3 +213,20 @@ func varsOf(t *testing.T, context map[string]json.RawMessage) Vars {
 	}
 	return v
 }
+
+func BenchmarkRender(b *testing.B) {
+	tmpl, err := Named("llama3")
+	if err != nil {
+		b.Fatal(err)
+	}
+	v := Vars{AddGenerationPrompt: true}
+	for range 200 {
+		v.Messages = append(v.Messages, Message{Role: "user", Content: strings.Repeat("word ", 100)}, Message{Role: "assistant", Content: strings.Repeat("word ", 100)})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tmpl.Render(v); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -179,7 +179,7 @@ func (m *macro) call(st *state, a args) any {
 		}
 		sc.vars["caller"] = caller
 	} else if hasCaller {
-		fail("TypeError", "macro '%s' was invoked with two values for the special caller argument or does not use it", d.name)
+		fail("TypeError", "macro '%s' does not use caller and cannot stand in a call block", d.name)
 	}
 	if extra := len(a.pos) - len(d.params); d.varargs {
 		rest := &List{Tuple: true}
