@@ -64,8 +64,8 @@ func Defaults() Params {
 
 // Validate says which parameter is wrong for a vocabulary of the given size.
 func (p Params) Validate(vocab int) error {
-	if vocab <= 0 || vocab > math.MaxInt32 {
-		return fmt.Errorf("sample: a vocabulary of %d tokens", vocab)
+	if vocab <= 0 || vocab > maxVocab {
+		return fmt.Errorf("sample: a vocabulary of %d tokens; it must have 1 to %d", vocab, maxVocab)
 	}
 	for _, f := range []struct {
 		name      string

@@ -74,16 +74,13 @@ func (s *Sampler) Sample(logits []float32) (int32, error) {
 	if len(logits) != s.vocab {
 		return 0, fmt.Errorf("sample: %d logits for a vocabulary of %d", len(logits), s.vocab)
 	}
-	if s.params.Temperature == 0 && len(s.bias) == 0 && !s.params.penalises() {
-		if err := check(logits); err != nil {
-			return 0, err
-		}
-		return greedy(logits)
-	}
-	x := s.logits
 	if err := check(logits); err != nil {
 		return 0, err
 	}
+	if s.params.Temperature == 0 && len(s.bias) == 0 && !s.params.penalises() {
+		return greedy(logits)
+	}
+	x := s.logits
 	copy(x, logits)
 	for _, b := range s.bias {
 		x[b.id] = biased(x[b.id], b.bias)

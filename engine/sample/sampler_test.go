@@ -228,8 +228,8 @@ func TestErrors(t *testing.T) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
-	if err := Defaults().Validate(0); err == nil {
-		t.Error("an empty vocabulary is accepted")
+	if Defaults().Validate(0) == nil || Defaults().Validate(maxVocab+1) == nil {
+		t.Error("a vocabulary of 0 or of too many tokens is accepted")
 	}
 }
 
@@ -281,5 +281,22 @@ func BenchmarkSample(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+func TestOrderKey(t *testing.T) {
+	t.Parallel()
+	inf := float32(math.Inf(1))
+	ascending := []float32{-inf, -math.MaxFloat32, -1, -math.SmallestNonzeroFloat32, 0, math.SmallestNonzeroFloat32, 1, math.MaxFloat32, inf}
+	for i, x := range ascending {
+		if got := keyFloat(orderKey(x)); got != x {
+			t.Errorf("%v comes back as %v", x, got)
+		}
+		if i > 0 && orderKey(x) <= orderKey(ascending[i-1]) {
+			t.Errorf("%v is not above %v", x, ascending[i-1])
+		}
+	}
+	if orderKey(float32(math.Copysign(0, -1))) != orderKey(0) {
+		t.Error("-0 and 0 are not equal")
 	}
 }

@@ -2,9 +2,13 @@ package sample
 
 import "math"
 
-// weightBits is the position of the binary point of a weight: the best token
-// weighs 2^40, and 2^23 tokens of that weight can be summed in 63 bits.
-const weightBits = 40
+const (
+	// weightBits is the position of the binary point of a weight: the best
+	// token weighs 2^40.
+	weightBits = 40
+	// maxVocab tokens of that weight sum to 2^63, within 64 bits.
+	maxVocab = 1 << 23
+)
 
 // weight is round(2^40 exp(-d)) for d >= 0.
 func weight(d float64) uint64 {

@@ -43,7 +43,7 @@ type Limits struct {
 // DefaultLimits leave two orders of magnitude above a conversation of a hundred
 // thousand tokens.
 func DefaultLimits() Limits {
-	return Limits{Steps: 20_000_000, Time: 2 * time.Second, Output: 16 << 20, Items: 1_000_000, Memory: 512 << 20, Depth: 1000}
+	return Limits{Steps: 50_000_000, Time: 2 * time.Second, Output: 16 << 20, Items: 1_000_000, Memory: 512 << 20, Depth: 1000}
 }
 
 // Options are the switches of the environment.
