@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -72,6 +73,9 @@ func measurePerplexity(c *cli.Context) error {
 	}
 	defer p.Close()
 	warnUTF8(c.App.ErrWriter, s)
+	if rule == perplexity.Llama && c.String("file") != "" {
+		s = strings.TrimSuffix(s, "\n") // llama.cpp's tools drop a file's last newline
+	}
 	p.opt.Rule = rule
 	p.opt.Chunks = c.Int("chunks")
 	ids, err := p.tok.Encode(s, tokenizer.Options{AddSpecial: rule == perplexity.Llama})

@@ -14,6 +14,8 @@ type arch struct {
 	gguf func(m *metadata, c *Config) // fills what its metadata says
 	hf   func(j *settings, c *Config) // fills what config.json says
 
+	defaults map[string]int // counts that a config.json may leave out
+
 	// weights says where a tensor stands in a Hugging Face checkpoint.
 	weights func(c *Config) hfNames
 }

@@ -41,12 +41,14 @@ var gemma3 = arch{
 		c.QKNorm = true
 		c.LogitCap = float32(m.floatOr("final_logit_softcapping", 0))
 		c.Window = m.count("attention.sliding_window")
-		every := m.countOr("attention.sliding_window_pattern", 6)
-		c.Windowed = everyLayer(c.Layers, func(i int) bool { return every > 0 && (i+1)%every != 0 })
+		c.Windowed = m.windowedLayers(c, 6)
 		c.RopeLocal = Rope{Dims: c.Rope.Dims, Base: m.floatOr("rope.freq_base_swa", 10000)}
 		if c.Layers == 62 { // 27B, as above
 			c.Scale = float32(1 / math.Sqrt(float64(c.Width)/float64(c.Heads)))
 		}
+	},
+	defaults: map[string]int{ // of transformers' Gemma3TextConfig; published files leave them out
+		"vocab_size": 262208, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "max_position_embeddings": 131072,
 	},
 	hf: func(j *settings, c *Config) {
 		gemmaSettings(j, c)
@@ -62,9 +64,24 @@ var gemma3 = arch{
 	},
 	weights: func(*Config) hfNames {
 		n := gemmaNames()
+		n.prefixes = append(n.prefixes, "model.language_model.", "language_model.model.") // multimodal files
 		n.layer["attn_q_norm"], n.layer["attn_k_norm"] = "self_attn.q_norm", "self_attn.k_norm"
 		return n
 	},
+}
+
+// windowedLayers reads attention.sliding_window_pattern: a flag for each layer, or a number n
+// that says that every n-th layer sees everything.
+func (m *metadata) windowedLayers(c *Config, every int) []bool {
+	const key = "attention.sliding_window_pattern"
+	if flags, ok, err := m.file.Bools(m.prefix + key); err == nil && ok {
+		if len(flags) != c.Layers {
+			m.fail("%s%s has %d entries for %d layers", m.prefix, key, len(flags), c.Layers)
+		}
+		return flags
+	}
+	every = m.countOr(key, every)
+	return everyLayer(c.Layers, func(i int) bool { return every > 0 && (i+1)%every != 0 })
 }
 
 func gemmaSwitches(m *metadata, c *Config) {

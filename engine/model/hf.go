@@ -82,14 +82,16 @@ func readSmall(path string) ([]byte, error) {
 	return text, nil
 }
 
-func hfConfig(text []byte) (*Config, *arch, bool, error) {
+func hfConfig(config []byte) (*Config, *arch, bool, error) {
 	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(text, &fields); err != nil {
+	if err := json.Unmarshal(config, &fields); err != nil {
 		return nil, nil, false, err
 	}
 	j := &settings{fields: fields}
-	if inner, ok := fields["text_config"]; ok { // the text part of a multimodal Gemma 3
-		return nil, nil, false, &UnsupportedError{What: fmt.Sprintf("a multimodal model (text_config of %d bytes)", len(inner))}
+	// A multimodal model (Gemma 3 from 4B on) keeps its text part's settings by themselves.
+	text := map[string]json.RawMessage{}
+	if j.get("text_config", &text) {
+		j.fields = text
 	}
 	a, err := archOfModelType(j.str("model_type", ""))
 	if err != nil {
@@ -98,6 +100,7 @@ func hfConfig(text []byte) (*Config, *arch, bool, error) {
 	if j.err == nil && fields["quantization_config"] != nil {
 		j.fail("%w", &UnsupportedError{What: "a checkpoint with quantization_config", Supported: []string{"F32, F16 and BF16 safetensors, or a GGUF file"}})
 	}
+	j.defaults = a.defaults
 	c := &Config{Arch: a.name, Name: j.str("_name_or_path", ""), Embed: 1}
 	if a != &gpt2 {
 		j.common(c)

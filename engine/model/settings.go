@@ -9,8 +9,9 @@ import (
 // settings reads a config.json; the first failure stays in err and everything after it is
 // zero.
 type settings struct {
-	fields map[string]json.RawMessage
-	err    error
+	fields   map[string]json.RawMessage
+	defaults map[string]int // of the architecture
+	err      error
 }
 
 func (j *settings) fail(form string, args ...any) {
@@ -43,6 +44,9 @@ func (j *settings) count(key string) int {
 func (j *settings) countOr(key string, otherwise int) int {
 	var n float64 // some files write 4096.0
 	if !j.get(key, &n) {
+		if d, ok := j.defaults[key]; ok {
+			return d
+		}
 		return otherwise
 	}
 	if n < 0 || n > math.MaxInt32 || n != math.Trunc(n) {
