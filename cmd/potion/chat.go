@@ -27,7 +27,7 @@ func chatCommand() *cli.Command {
 	flags := append(deviceFlags(format.F16), samplingFlags()...)
 	flags = append(flags,
 		&cli.StringFlag{Name: "system", Usage: "`TEXT` that tells the model how to behave"},
-		&cli.StringFlag{Name: "chat-template", Usage: "`FILE` with a Jinja template, or one of: " + strings.Join(chat.Names(), ", ") + " (default: the model's own)"},
+		&cli.StringFlag{Name: "chat-template", Usage: "`FILE` with a Jinja template, or one of: " + strings.Join(chat.Names(), ", "), DefaultText: "the model's own"},
 		&cli.IntFlag{Name: "n", Aliases: []string{"tokens"}, Value: -1, Usage: "`TOKENS` of an answer at most; -1: until the context is full"},
 		&cli.StringSliceFlag{Name: "stop", Usage: "end an answer before this `STRING`; repeatable"},
 		quietFlag(),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -23,7 +24,7 @@ const (
 )
 
 func modelFlag() cli.Flag {
-	return &cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE` (of a split file any part) or Hugging Face folder (default: the embedded demo model)", Category: catModel}
+	return &cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE` (of a split file any part) or Hugging Face folder", DefaultText: "the embedded demo model", Category: catModel}
 }
 
 // deviceFlags are those of every command that runs a model. kv is the format of the KV cache
@@ -32,8 +33,8 @@ func deviceFlags(kv format.Format) []cli.Flag {
 	return []cli.Flag{
 		modelFlag(),
 		&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to run on: auto or cpu", Category: catModel},
-		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU threads to use (default: all cores)", Category: catModel},
-		&cli.IntFlag{Name: "ctx", Aliases: []string{"c"}, Usage: fmt.Sprintf("context in `TOKENS` (default: the model's, at most %d)", defaultContext), Category: catModel},
+		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU threads to use", DefaultText: "all cores", Category: catModel},
+		&cli.IntFlag{Name: "ctx", Aliases: []string{"c"}, Usage: "context in `TOKENS`", DefaultText: fmt.Sprintf("the model's, at most %d", defaultContext), Category: catModel},
 		&cli.StringFlag{Name: "kv", Value: strings.ToLower(kv.String()), Usage: "`FORMAT` of the KV cache: f32, f16 or q8_0", Category: catModel},
 		&cli.StringFlag{Name: "activations", Value: "f32", Usage: "`FORMAT` of activations where weights are quantised: f32, or int8, which is less exact", Category: catModel},
 	}
@@ -64,7 +65,7 @@ func samplingFlags() []cli.Flag {
 		float("presence-penalty", d.PresencePenalty, "take this from the logits of tokens that came already"),
 		&cli.IntFlag{Name: "penalty-last-n", Value: d.PenaltyLastN, Usage: "tokens that the penalties look back on; -1: the whole text", Category: catSampling},
 		&cli.StringSliceFlag{Name: "logit-bias", Usage: "add a number to a token's logit: `ID=BIAS`; -inf forbids it; repeatable", Category: catSampling},
-		&cli.Uint64Flag{Name: "seed", Usage: "`SEED` of the random choice; the same seed gives the same text (default: from the clock)", Category: catSampling},
+		&cli.Uint64Flag{Name: "seed", Usage: "`SEED` of the random choice; the same seed gives the same text", DefaultText: "from the clock", Category: catSampling},
 	}
 }
 
@@ -104,6 +105,13 @@ func sampling(c *cli.Context, vocab int) (sample.Params, error) {
 		return p, usage("%v", err)
 	}
 	return p, nil
+}
+
+// printJSON prints one line of JSON, with < and & as they are.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
 }
 
 // maxText bounds a text from stdin or a file: no context is that long.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 
 	"github.com/urfave/cli/v2"
@@ -127,11 +125,9 @@ func (o *output) token(id int32, text string) error {
 }
 
 func (o *output) line(v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
+	if o.err == nil {
+		o.err = printJSON(o.w, v)
 	}
-	o.print(string(b) + "\n")
 	return o.err
 }
 
@@ -172,6 +168,6 @@ func (o *output) finish(m *opened, r session.Result, seed uint64) error {
 			LoadMS: ms(m.load), PromptMS: ms(r.PromptTime), PromptTPS: r.PromptRate(),
 			DecodeMS: ms(r.DecodeTime), DecodeTPS: r.DecodeRate(), DecodeGBs: r.DecodeRate() * float64(m.model.ReadBytes()) / 1e9,
 		},
-		Device: fmt.Sprint(m.backend.Info().Kind),
+		Device: m.backend.Info().Kind,
 	})
 }

@@ -32,7 +32,7 @@ float32: raw to a .f32 file, as a NumPy array to a .npy file. Examples:
 			&cli.StringFlag{Name: "ids", Usage: "token ids in place of TEXT: `1,2,3`"},
 			&cli.BoolFlag{Name: "parse-special", Usage: "take special tokens that are written in TEXT for what they mean"},
 			&cli.BoolFlag{Name: "all", Usage: "after every token, not the last only"},
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "`FILE` to write, .f32 or .npy", Required: true},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "`FILE` to write, .f32 or .npy"},
 		),
 		Action: logits,
 	}
@@ -40,6 +40,9 @@ float32: raw to a .f32 file, as a NumPy array to a .npy file. Examples:
 
 func logits(c *cli.Context) error {
 	path := c.String("out")
+	if path == "" {
+		return usage("logits needs a file to write: --out FILE")
+	}
 	kind := filepath.Ext(path)
 	if kind != ".f32" && kind != ".npy" {
 		return usage("--out %s: want a name that ends in .f32 or .npy", path)

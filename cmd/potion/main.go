@@ -58,20 +58,16 @@ func usage(form string, args ...any) error {
 }
 
 func newApp() *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:                      "potion",
 		Usage:                     "run GPT-style language models",
 		UsageText:                 "potion COMMAND [flags] [TEXT]",
 		Description:               "Without --model, commands use the embedded demo model, which tells bedtime stories.\nFlags may stand before or after TEXT; -- ends them; TEXT - is read from stdin.",
 		Version:                   versionText(),
-		HideHelpCommand:           false,
 		EnableBashCompletion:      true,
 		DisableSliceFlagSeparator: true, // a stop string may hold a comma
 		ExitErrHandler:            func(*cli.Context, error) {},
-		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
-			return usage("%v", err)
-		},
-		CommandNotFound: func(*cli.Context, string) {}, // flagsFirst has said so
+		CommandNotFound:           func(*cli.Context, string) {}, // flagsFirst has said so
 		Commands: []*cli.Command{
 			generateCommand(),
 			chatCommand(),
@@ -79,8 +75,16 @@ func newApp() *cli.App {
 			logitsCommand(),
 			tokenizeCommand(),
 			convertCommand(),
+			completionCommand(),
 		},
 	}
+	// urfave/cli would print the whole help to stdout, which is for results.
+	wrong := func(_ *cli.Context, err error, _ bool) error { return usage("%v", err) }
+	app.OnUsageError = wrong
+	for _, c := range app.Commands {
+		c.OnUsageError, c.HideHelpCommand = wrong, true
+	}
+	return app
 }
 
 // versionText is the version with the commit where the build knows it.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -36,7 +35,7 @@ window but its first token, adds no BOS and counts the last, shorter window. Exa
    potion perplexity -m model-q4_k.gguf --kl-base base.kld --kl`,
 		Flags: append(deviceFlags(format.F32),
 			fileFlag(),
-			&cli.IntFlag{Name: "chunks", Usage: "windows to measure at most (default: all)"},
+			&cli.IntFlag{Name: "chunks", Usage: "windows to measure at most", DefaultText: "all"},
 			&cli.StringFlag{Name: "rule", Value: string(perplexity.Llama), Usage: "which tokens are scored: llama or all"},
 			&cli.StringFlag{Name: "kl-base", Usage: "`FILE` of a base model's predictions, as llama.cpp's --kl-divergence-base; written unless --kl is given"},
 			&cli.BoolFlag{Name: "kl", Usage: "read --kl-base and measure the divergence from it; the text is in it"},
@@ -197,7 +196,7 @@ func newPerplexityResult(r perplexity.Result) perplexityResult {
 
 func printPerplexity(c *cli.Context, r perplexity.Result) error {
 	if c.Bool("json") {
-		return json.NewEncoder(c.App.Writer).Encode(newPerplexityResult(r))
+		return printJSON(c.App.Writer, newPerplexityResult(r))
 	}
 	_, err := fmt.Fprintf(c.App.Writer, "PPL = %.4f +/- %.5f  (%d tokens scored, -ln p = %.5f a token)\n", r.PPL(), r.StdErr(), r.Scored, r.NLL/float64(max(r.Scored, 1)))
 	return err
@@ -207,7 +206,7 @@ func printDivergence(c *cli.Context, r perplexity.Result, s perplexity.Summary) 
 	if c.Bool("json") {
 		out := newPerplexityResult(r)
 		out.Divergence = &s
-		return json.NewEncoder(c.App.Writer).Encode(out)
+		return printJSON(c.App.Writer, out)
 	}
 	_, err := fmt.Fprintf(c.App.Writer, `PPL              %10.4f +/- %.5f
 base PPL         %10.4f +/- %.5f

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -61,7 +60,7 @@ func tokenize(c *cli.Context) error {
 		out.Pieces[i] = tok.Piece(id)
 	}
 	if c.Bool("json") {
-		return json.NewEncoder(c.App.Writer).Encode(out)
+		return printJSON(c.App.Writer, out)
 	}
 	for i, id := range ids {
 		if _, err := fmt.Fprintf(c.App.Writer, "%d\t%q\n", id, out.Pieces[i]); err != nil {
