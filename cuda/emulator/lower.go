@@ -64,6 +64,9 @@ func (b *builder) sharedLayout(fn *function, seen map[*function]bool) {
 			return
 		}
 		seen[fn] = true
+		for _, v := range fn.locals {
+			note(v)
+		}
 		for _, st := range fn.body {
 			walk(st.operands)
 		}
