@@ -104,7 +104,7 @@ func (w *warp) checkShared(off uint64, n int, lane int, write, strong bool, next
 			continue
 		}
 		if c.written < b.start {
-			w.fault(UninitialisedMemory, lane, sharedWin+off, "shared byte %d was never written in this block", i*g)
+			w.fault(UninitialisedMemory, lane, sharedWin+off, "shared byte %d was not written in this block, at least not yet: is a barrier missing?", i*g)
 			return false
 		}
 		if c.written >= w.safe && c.writer != thread && !(strong && c.flags&cellStrong != 0) && !w.ordered(c.written, c.writer, lane) {
