@@ -58,10 +58,10 @@ func TestPlantedBugs(t *testing.T) {
 	mad.lo.u32 %x, %t, 4, %s;
 	st.shared.u32 [%x], %t;
 	bar.sync 0;
-	ld.shared.u32 %r, [%s+252]; // BUG
+	ld.shared.u32 %r, [%s+252];
 	<<>>
 	add.u32 %r, %r, %t;
-	st.shared.u32 [%x], %r;`, "bar.sync 0;"},
+	st.shared.u32 [%x], %r; // BUG`, "bar.sync 0;"},
 		{"missing bar.sync after a second write", 64, SharedRace, `
 	mad.lo.u32 %x, %t, 4, %s;
 	mov.u32 %z, 7;
