@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -177,7 +178,7 @@ func override(ids *[]int32, add *bool, special optionalID) error {
 	case !*add && ok && at >= 0:
 		*ids = slices.Delete(slices.Clone(*ids), at, at+1)
 	case *add && !ok:
-		return fmt.Errorf("the token to add is not named")
+		return errors.New("the token to add is not named")
 	case *add && at < 0:
 		*ids = append([]int32{id}, *ids...)
 	}

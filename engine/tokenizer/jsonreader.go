@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -199,11 +198,11 @@ func (r *jsonReader) id() (int32, error) {
 
 // skip steps over the next value and returns its text, of which only brackets and strings are checked.
 func (r *jsonReader) skip() ([]byte, error) {
-	c := r.peek()
+	r.peek()
 	start := r.pos
 	depth := 0
 	for {
-		switch c = r.peek(); c {
+		switch c := r.peek(); c {
 		case 0:
 			return nil, r.errorf("the text ends within a value")
 		case '"':
@@ -247,7 +246,7 @@ func (r *jsonReader) skipString() error {
 		}
 	}
 	r.pos = start
-	return errors.New("a string does not end")
+	return r.errorf("the string does not end")
 }
 
 // skipWord steps over a number or a literal, or over one byte that can be neither.

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ const maxPatternLen = 1 << 14
 
 func literalPattern(s string) (*pattern, error) {
 	if s == "" {
-		return nil, fmt.Errorf("the pattern is empty")
+		return nil, errors.New("the pattern is empty")
 	}
 	return &pattern{literal: s}, nil
 }

@@ -2,8 +2,8 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
 	"unicode"
 )
 
@@ -66,7 +66,7 @@ func (p *jsonPattern) compile() (*pattern, error) {
 	case p != nil && p.String != nil:
 		return literalPattern(*p.String)
 	}
-	return nil, fmt.Errorf("pattern (a String or a Regex) is missing")
+	return nil, errors.New("pattern (a String or a Regex) is missing")
 }
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
@@ -117,7 +117,7 @@ func (p *pipeline) normalizer(raw json.RawMessage) (normalizer, error) {
 	case "Replace":
 		pat, err := s.Pattern.compile()
 		if err != nil {
-			return nil, fmt.Errorf("Replace: %w", err)
+			return nil, within("Replace", err)
 		}
 		p.norms[len(p.norms)-1] += " " + pat.literal + " " + s.Content
 		return replacement{pat, s.Content}, nil
@@ -233,7 +233,7 @@ func (p *pipeline) addSplit(s *stage) error {
 
 func (p *pipeline) addByteLevel(s *stage) error {
 	if p.byteLevel {
-		return fmt.Errorf("occurs twice")
+		return errors.New("occurs twice")
 	}
 	if s.AddPrefixSpace == nil || *s.AddPrefixSpace {
 		p.add("prefix", prefixSpace{})
@@ -251,7 +251,7 @@ func (p *pipeline) addMetaspace(s *stage) error {
 		m.mark = spaceMark
 	}
 	if m.mark != spaceMark {
-		return fmt.Errorf("Metaspace: replacement %s is not supported, only %s", quote(m.mark), spaceMark)
+		return fmt.Errorf("the stage Metaspace: replacement %s is not supported, only %s", quote(m.mark), spaceMark)
 	}
 	switch m.prepend {
 	case "":
@@ -264,145 +264,5 @@ func (p *pipeline) addMetaspace(s *stage) error {
 		return unknownStage("prepend_scheme", m.prepend, "always, first, never")
 	}
 	p.add("Metaspace "+m.prepend, m)
-	return nil
-}
-
-// decoder reads how tokens are put together. Of its stages only those are looked at that change bytes.
-func (p *pipeline) decoder(raw json.RawMessage) error {
-	if isNull(raw) {
-		return nil
-	}
-	s, err := parseStage(raw)
-	if err != nil {
-		return err
-	}
-	switch s.Type {
-	case "Sequence":
-		for i, raw := range s.Decoders {
-			if err := p.decoder(raw); err != nil {
-				return fmt.Errorf("%d: %w", i, err)
-			}
-		}
-	case "ByteLevel":
-		if !p.byteLevel {
-			return fmt.Errorf("ByteLevel needs a ByteLevel pre-tokenizer")
-		}
-	case "ByteFallback", "Fuse":
-	case "Replace":
-		if s.Pattern == nil || s.Pattern.String == nil || *s.Pattern.String != spaceMark || s.Content != " " {
-			return fmt.Errorf("Replace: only %s by a space is supported", quote(spaceMark))
-		}
-		p.marks = true
-	case "Strip":
-		if s.Content != " " || s.Start > 1 || s.Stop > 0 {
-			return fmt.Errorf("Strip: only one leading space is supported")
-		}
-		p.stripSpace = p.stripSpace || s.Start == 1
-	case "Metaspace":
-		p.marks = true
-		p.stripSpace = p.stripSpace || s.PrependScheme != "never" && (s.AddPrefixSpace == nil || *s.AddPrefixSpace)
-	default:
-		return unknownStage("decoder", s.Type, "ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence, Strip")
-	}
-	return nil
-}
-
-// ggufName returns what GGUF calls this pre-tokenizer, or "".
-func (p *pipeline) ggufName(ignoreMerges bool) string {
-	for _, known := range []struct {
-		name         string
-		stages       []string
-		ignoreMerges bool
-	}{
-		{"gpt-2", []string{patternGPT2}, false},
-		{"llama-bpe", []string{patternLlama3}, true},
-		{"smaug-bpe", []string{patternLlama3}, false},
-		{"qwen2", []string{patternQwen2}, false},
-		{"smollm", []string{"Digits true", patternGPT2}, false},
-	} {
-		if slices.Equal(p.names, known.stages) && ignoreMerges == known.ignoreMerges {
-			return known.name
-		}
-	}
-	return ""
-}
-
-// ggufObstacle says why GGUF cannot express this pipeline, or "".
-func (p *pipeline) ggufObstacle(m *jsonModel) string {
-	allowed := func(names []string, allowed ...string) bool {
-		return !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(allowed, name) })
-	}
-	toMarks := "Replace   " + spaceMark
-	switch {
-	case p.byteLevel && p.ggufName(m.IgnoreMerges) == "":
-		return "there is no name for its pre-tokenizer"
-	case p.byteLevel && !allowed(p.norms, "NFC"), !p.byteLevel && !allowed(p.norms, "Prepend "+spaceMark, toMarks):
-		return "there is no name for its normalizer"
-	case p.byteLevel:
-		return ""
-	case !m.ByteFallback || m.IgnoreMerges:
-		return "it is no SentencePiece vocabulary with byte fallback"
-	case slices.Contains(p.norms, toMarks) && allowed(p.names, "Split  "):
-		return "" // a split at spaces, of which none are left
-	case len(p.norms) == 0 && len(p.names) == 1 && allowed(p.names, "Metaspace always", "Metaspace never"):
-		return ""
-	}
-	return "there is no name for its pre-tokenizer"
-}
-
-// templateItem is one piece of a TemplateProcessing template.
-type templateItem struct {
-	SpecialToken *struct{ ID string }
-	Sequence     *struct{ ID string }
-}
-
-// readTemplate finds what a post-processor puts round a single text.
-func readTemplate(raw json.RawMessage, t *Tokenizer) error {
-	if isNull(raw) {
-		return nil
-	}
-	var s struct {
-		Type          string            `json:"type"`
-		Processors    []json.RawMessage `json:"processors"`
-		Single        []templateItem    `json:"single"`
-		SpecialTokens map[string]struct {
-			IDs []int32 `json:"ids"`
-		} `json:"special_tokens"`
-	}
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return err
-	}
-	switch s.Type {
-	case "Sequence":
-		for i, raw := range s.Processors {
-			if err := readTemplate(raw, t); err != nil {
-				return fmt.Errorf("%d: %w", i, err)
-			}
-		}
-	case "ByteLevel":
-	case "TemplateProcessing":
-		place := &t.template.before
-		for _, item := range s.Single {
-			switch {
-			case item.Sequence != nil && place == &t.template.before:
-				place = &t.template.after
-			case item.SpecialToken != nil:
-				ids := s.SpecialTokens[item.SpecialToken.ID].IDs
-				if len(ids) == 0 {
-					return fmt.Errorf("TemplateProcessing: special token %s has no ids", quote(item.SpecialToken.ID))
-				}
-				*place = append(*place, ids...)
-			default:
-				return fmt.Errorf("TemplateProcessing: the template for a single text is not one")
-			}
-		}
-	default:
-		return unknownStage("post-processor", s.Type, "ByteLevel, Sequence, TemplateProcessing")
-	}
-	for _, id := range slices.Concat(t.template.before, t.template.after) {
-		if !t.vocab.has(id) {
-			return fmt.Errorf("TemplateProcessing: id %d is outside the vocabulary of %d tokens", id, t.Size())
-		}
-	}
 	return nil
 }

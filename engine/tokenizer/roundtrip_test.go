@@ -149,13 +149,13 @@ func TestHugeWords(t *testing.T) {
 	t.Parallel()
 	for name, tok := range ownTokenizers(t) {
 		for _, unit := range []string{"a", " ", "\n", "the", "1", "日", "\xff", "'", "<", "<tool>", " \n"} {
-			text := strings.Repeat(unit, 200_000/len(unit))
+			text := strings.Repeat(unit, 50_000/len(unit))
 			start := time.Now()
 			if _, err := tok.Encode(text, Options{ParseSpecial: true}); err != nil {
 				t.Errorf("%s: %q: %v", name, unit, err)
 			}
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("%s: %d times %q takes %v", name, 200_000/len(unit), unit, took)
+			if took := time.Since(start); took > 3*time.Second {
+				t.Errorf("%s: %d times %q takes %v", name, 50_000/len(unit), unit, took)
 			}
 		}
 	}

@@ -137,7 +137,7 @@ func (v *vocabulary) setByteLevel() {
 		if ok {
 			arena = raw
 		} else {
-			arena = append(arena[:len(arena)], text...)
+			arena = append(arena, text...)
 		}
 		ends[id] = len(arena)
 	}

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -52,7 +53,7 @@ func buildVocabMerges(path string, vocabJSON []byte, c *configFiles) (*Tokenizer
 		return nil, err
 	}
 	if mergesTXT == nil {
-		return nil, fmt.Errorf("there is no merges.txt beside it")
+		return nil, errors.New("there is no merges.txt beside it")
 	}
 	f := &jsonFile{model: &jsonModel{}, Normalizer: json.RawMessage(class.normalizer)}
 	r := &jsonReader{data: vocabJSON}
@@ -77,7 +78,7 @@ func buildVocabMerges(path string, vocabJSON []byte, c *configFiles) (*Tokenizer
 // readMergesTXT reads lines of two tokens, after an optional line that begins with #version.
 func (m *jsonModel) readMergesTXT(text string) error {
 	if !utf8.ValidString(text) {
-		return fmt.Errorf("the text is not valid UTF-8")
+		return errors.New("the text is not valid UTF-8")
 	}
 	var list mergeList
 	for i, line := range strings.Split(text, "\n") {
