@@ -26,6 +26,12 @@ func decodeMov(b *builder, m *mods) error {
 		return b.pack(t, dst, src.sub)
 	case dst.kind == opVector:
 		return b.unpack(t, dst.sub, src)
+	case t == tPred && src.kind == opInt:
+		value := -bit(src.value != 0)
+		b.in.run = func(w *warp, in *inst, m uint32) { w.setPred(in.d, m, value) }
+		var err error
+		b.in.d, err = b.dst(dst, tPred)
+		return err
 	case src.kind == opReg && b.reg(src.reg).class == classPred, t == tPred:
 		a, negate, err := b.predicate(src)
 		if err != nil {
