@@ -93,7 +93,7 @@ func generate(c *cli.Context) error {
 	if !c.Bool("quiet") {
 		timings(c.App.ErrWriter, m, result)
 	}
-	return nil
+	return c.Context.Err() // what was asked for is not all there
 }
 
 // output prints a generation as text or as JSON events.

@@ -82,10 +82,9 @@ func logits(c *cli.Context) error {
 				return err
 			}
 		}
-		err := m.runner.NewSequence().Feed(c.Context, ids, want, func(_ int, l []float32) error {
+		return m.runner.NewSequence().Feed(c.Context, ids, want, func(_ int, l []float32) error {
 			return binary.Write(w, binary.LittleEndian, l)
 		})
-		return cancelled(c.Context, err)
 	})
 }
 

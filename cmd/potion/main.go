@@ -18,10 +18,12 @@ import (
 // version is set by the Makefile.
 var version = "devel"
 
-// Exit codes: 0 done, 1 it could not be done, 2 the command line is wrong.
+// Exit codes: 0 done, 1 it could not be done, 2 the command line is wrong, 130 interrupted
+// (128 + SIGINT, as shells count it).
 const (
-	exitFailed = 1
-	exitUsage  = 2
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
 )
 
 func main() {
@@ -42,6 +44,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case err == nil:
 		return 0
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "potion: interrupted")
+		return exitInterrupted
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(stderr, "potion: %v\n", err)
 		return exitUsage

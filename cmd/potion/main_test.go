@@ -298,3 +298,30 @@ func TestCompletion(t *testing.T) {
 		}
 	}
 }
+
+// An interrupt ends the text, not the program: what came so far is printed whole.
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	out := &writerFunc{after: func(s string) {
+		if strings.Contains(s, "tired") {
+			cancel()
+		}
+	}}
+	code := run(ctx, []string{"potion", "generate", "--temp", "0", "-n", "200", sarah}, strings.NewReader(""), out, &bytes.Buffer{})
+	if code != exitInterrupted || !strings.HasPrefix(out.text, sarah+" very tired") || !strings.HasSuffix(out.text, "\n") || len(out.text) > 200 {
+		t.Errorf("exit code %d after %q", code, out.text)
+	}
+}
+
+// writerFunc collects text and calls after with what it has.
+type writerFunc struct {
+	text  string
+	after func(string)
+}
+
+func (w *writerFunc) Write(p []byte) (int, error) {
+	w.text += string(p)
+	w.after(w.text)
+	return len(p), nil
+}

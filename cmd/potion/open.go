@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"math"
@@ -175,11 +174,3 @@ func timings(w io.Writer, m *opened, r session.Result) {
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// cancelled is a context's end in words a user understands.
-func cancelled(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted")
-	}
-	return err
-}

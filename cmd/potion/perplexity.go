@@ -84,7 +84,7 @@ func measurePerplexity(c *cli.Context) error {
 	var r perplexity.Result
 	measure := func() (err error) {
 		r, err = perplexity.Measure(c.Context, p.runner.NewSequence(), ids, p.opt)
-		return cancelled(c.Context, err)
+		return err
 	}
 	if basePath != "" {
 		err = p.writeBase(basePath, ids, measure)
@@ -175,7 +175,7 @@ func measureDivergence(c *cli.Context) error {
 	}
 	r, err := perplexity.Measure(c.Context, p.runner.NewSequence(), base.IDs, p.opt)
 	if err != nil {
-		return cancelled(c.Context, err)
+		return err
 	}
 	return printDivergence(c, r, d.Summary())
 }
