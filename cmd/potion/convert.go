@@ -108,7 +108,7 @@ func convertModel(c *cli.Context) error {
 		bar.Exit() //nolint:errcheck // as above
 	}
 	if err != nil {
-		return cancelled(c.Context, err)
+		return err
 	}
 	return converted(c, plan, o.To.Name, out)
 }
