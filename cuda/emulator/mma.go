@@ -178,6 +178,14 @@ func dots[T float64 | int32](f *matrices[T], i, k int, out *[8]T) {
 	}
 }
 
+// accumulators copies C, whose registers may be among those of D.
+func (x *matrixOp) accumulators(w *warp) (acc [4]col32) {
+	for r, col := range x.c {
+		acc[r&3] = *w.s32(col)
+	}
+	return acc
+}
+
 // multiplyFloat adds exact products in float64 and rounds once. The hardware
 // keeps fewer bits of the sum and truncates; both are within the usual bound of
 // one f32 rounding a term.
@@ -188,8 +196,9 @@ func (x *matrixOp) multiplyFloat(w *warp) {
 	for i := range x.m {
 		dots(&f, i, x.k, &sum[i])
 	}
+	acc := x.accumulators(w)
 	for r := range x.d {
-		c, d := w.s32(x.c[r]), &w.r32[x.d[r]]
+		c, d := &acc[r], &w.r32[x.d[r]]
 		for l := range d {
 			if x.tc == tF32 {
 				row, col := x.fragmentC(l/4, l%4, r, 0)
@@ -213,8 +222,9 @@ func (x *matrixOp) multiplyInt(w *warp) {
 	for i := range x.m {
 		dots(&f, i, x.k, &sum[i])
 	}
+	acc := x.accumulators(w)
 	for r := range x.d {
-		c, d := w.s32(x.c[r]), &w.r32[x.d[r]]
+		c, d := &acc[r], &w.r32[x.d[r]]
 		for l := range d {
 			row, col := x.fragmentC(l/4, l%4, r, 0)
 			v := int64(sum[row&15][col&7]) + int64(int32(c[l]))
