@@ -10,23 +10,23 @@ const formats = int(format.Q6_K) + 1
 // multiple of every format's block.
 const chunk = 256
 
-// kernels is the table of inner loops. Nothing outside of it touches more than a handful
-// of numbers, so a faster machine instruction has to be taught here only. Lengths are
-// the caller's promise; slices may be empty.
+// kernels is the table of the inner loops in which nearly all of a model's time goes:
+// matrix products, attention, unpacking. Code for a certain processor takes the place of
+// single entries; panel and dotRow have to sum in the same order, for every format, since
+// a product of several rows is to give the bits of products of one. Lengths are the
+// caller's promise.
 type kernels struct {
-	// dot is sum_k a[k]*b[k], in chunks. len(a) = len(b).
-	dot func(a, b []float32) float32
-	// dotRow is, by format, the sum of a packed row times x. It gives the bits that dot
-	// gives for the unpacked row. buf is scratch.
+	// dotRow is, by format, the sum of a packed row times x: the bits of panel for the
+	// unpacked row. buf is scratch.
 	dotRow [formats]func(row []byte, x []float32, buf *[chunk]float32) float32
 	// dotBlocks is dotRow for an activation row as 8-bit integers, nil for formats that
 	// are not made of blocks of integers.
 	dotBlocks [formats]func(row []byte, x format.Q8) float32
 	// unpack is, by format, the exact numbers of a packed row.
 	unpack [formats]func(dst []float32, src []byte)
-	// panel is y[t*stride+n] = dot(w[n*k:], x[t*k:]) for all rows t of x and n of w.
+	// panel is y[t*stride+n] = sum_i w[n*k+i] * x[t*k+i] for all rows t of x and n of w.
 	panel func(y []float32, stride int, x, w []float32, k int)
-	// dots is s[i] = scale * dot(q, rows[i*len(q):]), for every i of s.
+	// dots is s[i] = scale * sum_d q[d] * rows[i*len(q)+d], for every i of s.
 	dots func(s, q, rows []float32, scale float32)
 	// mix is y[d] += sum_i w[i] * rows[i*len(y) + d]. The sum over i is taken first.
 	mix func(y, w, rows []float32)
@@ -34,7 +34,7 @@ type kernels struct {
 
 // plainKernels is the table in plain Go.
 func plainKernels() *kernels {
-	k := &kernels{dot: dot, dotBlocks: blockDots, panel: panel, unpack: unpackers, dots: dots, mix: mix}
+	k := &kernels{dotBlocks: blockDots, panel: panel, unpack: unpackers, dots: dots, mix: mix}
 	for _, f := range format.All() {
 		k.dotRow[f] = func(row []byte, x []float32, buf *[chunk]float32) float32 {
 			return dotUnpacked(k.unpack[f], f.RowBytes(chunk), row, x, buf)
@@ -46,7 +46,7 @@ func plainKernels() *kernels {
 	return k
 }
 
-// dot moves 8 bytes and does 2 flops a product.
+// dot is sum_k a[k]*b[k], in chunks. It moves 8 bytes and does 2 flops a product.
 func dot(a, b []float32) float32 {
 	var total float32
 	for len(a) > chunk {
