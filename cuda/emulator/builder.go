@@ -13,6 +13,7 @@ type builder struct {
 	st    *statement
 	frame *frame
 	depth int
+	work  int
 
 	consts32 map[uint32]int32
 	consts64 map[uint64]int32
@@ -41,8 +42,7 @@ type frame struct {
 	fn      *function
 	regs    []*preg
 	places  map[*variable]place
-	retRegs map[int]preg // .reg results
-	start   []int32      // instruction of each statement
+	start   []int32 // instruction of each statement
 	outer   *frame
 	returns []int // instructions that jump behind the copy
 }
@@ -56,7 +56,11 @@ type fixup struct {
 	line  int
 }
 
-const maxProgram = 1 << 20 // instructions after inlining
+const (
+	maxProgram   = 1 << 18 // instructions after inlining
+	maxWork      = 1 << 22 // statements and registers gone through in inlining
+	maxWarpBytes = 4 << 20 // of a warp's registers
+)
 
 func (b *builder) newReg(t scalar, name string) preg {
 	p := preg{class: t.class(), typ: t, id: int32(b.prog.nreg)}

@@ -91,9 +91,9 @@ func decodeFloatArith(b *builder, m *mods, t scalar) error {
 		b.in.run = binary32(finish2(func(x, y uint32) uint32 {
 			switch op {
 			case "add":
-				return round32(addOdd(f64of(x), f64of(y)), mode)
+				return round32(sumOdd(f64of(x), f64of(y), mode), mode)
 			case "sub":
-				return round32(addOdd(f64of(x), -f64of(y)), mode)
+				return round32(sumOdd(f64of(x), -f64of(y), mode), mode)
 			}
 			return round32(f64of(x)*f64of(y), mode)
 		}, ftz, sat))
@@ -139,7 +139,7 @@ func decodeFloatFma(b *builder, m *mods, t scalar) error {
 			break
 		}
 		b.in.run = ternary32(finish3(func(x, y, z uint32) uint32 {
-			return round32(addOdd(f64of(x)*f64of(y), f64of(z)), mode)
+			return round32(sumOdd(f64of(x)*f64of(y), f64of(z), mode), mode)
 		}, ftz, sat))
 	default:
 		return m.badType(t)

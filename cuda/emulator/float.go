@@ -96,6 +96,15 @@ func addOdd(x, y float64) float64 {
 	return math.Float64frombits(b | 1)
 }
 
+// sumOdd is addOdd for any rounding: a sum of opposites is -0 when rounding down.
+func sumOdd(x, y float64, mode rounding) float64 {
+	s := addOdd(x, y)
+	if s == 0 && mode == roundDown && math.Signbit(x) != math.Signbit(y) {
+		return math.Copysign(0, -1)
+	}
+	return s
+}
+
 // fma32 is a*b+c with one rounding. The product is exact in float64; the sum is
 // rounded twice, which differs from once only when it lands on the midpoint of
 // two float32 values or in float32's denormals.

@@ -179,7 +179,7 @@ func TestInstructions(t *testing.T) {
 			{fb(1), fb(1 + 0x1p-23), fb(0x1p-24), fb(1 + 0x1p-22)},
 			{fb(0x1p-75), fb(0x1p-75), fb(0x1p-149), 2}, // a tie, to even
 			{fb(2), fb(3), fb(-6), 0}, {inf, 0, fb(1), cnan}}},
-		{"fma.rm.f32 %d, %a, %b, %c", "f32 f32 f32 f32", [][]uint64{{fb(2), fb(3), fb(-6), nzero &^ nzero}, {fb(1), fb(1), fb(-0x1p-60), 0x3f7fffff}}},
+		{"fma.rm.f32 %d, %a, %b, %c", "f32 f32 f32 f32", [][]uint64{{fb(2), fb(3), fb(-6), nzero}, {fb(1), fb(1), fb(-0x1p-60), 0x3f7fffff}}},
 		{"fma.rn.ftz.f32 %d, %a, %b, %c", "f32 f32 f32 f32", [][]uint64{{tiny, fb(1), 0, 0}}},
 		{"fma.rn.f64 %d, %a, %b, %c", "f64 f64 f64 f64", [][]uint64{{db(1 + 0x1p-52), db(1 + 0x1p-52), db(-1), db(0x1p-51 + 0x1p-104)}}},
 		{"div.rn.f32 %d, %a, %b", "f32 f32 f32", [][]uint64{{fb(1), fb(3), 0x3eaaaaab}, {fb(1), 0, inf}, {0, 0, cnan}, {fb(1), fb(0x1p127), 0x00400000}}},

@@ -7,6 +7,8 @@ import (
 	"time"
 )
 
+const maxBlockLocal = 64 << 20 // bytes of local memory that a block is given
+
 // checkLaunch applies the limits of the hardware and of the kernel.
 func (d *Device) checkLaunch(f *Function, grid, block Dim3, shared int, params []byte) error {
 	bad := func(format string, args ...any) error {
@@ -23,6 +25,8 @@ func (d *Device) checkLaunch(f *Function, grid, block Dim3, shared int, params [
 		return bad("block %v, the kernel says .reqntid %v", block, f.Required)
 	case block.count() > f.MaxThreads:
 		return bad("block %v, the kernel says at most %d threads", block, f.MaxThreads)
+	case f.LocalBytes*block.count() > maxBlockLocal:
+		return bad("%d bytes of local memory for each of %d threads: at most %d for a block", f.LocalBytes, block.count(), maxBlockLocal)
 	case len(params) != f.ParamBytes:
 		return bad("%d bytes of parameters, the kernel takes %d", len(params), f.ParamBytes)
 	}

@@ -29,6 +29,9 @@ func lower(mod *Module, src *source, fn *function) (*program, error) {
 	if err := b.resolve(); err != nil {
 		return nil, err
 	}
+	if prog.n32*128+prog.n64*256 > maxWarpBytes {
+		return nil, errorAt(fn.line, "kernel %s uses %d registers with its calls inlined: too many", fn.name, prog.nreg)
+	}
 	if prog.localBytes > 512<<10 {
 		return nil, errorAt(fn.line, "kernel %s uses %d bytes of local memory a thread: at most 512 KiB", fn.name, prog.localBytes)
 	}
@@ -90,6 +93,7 @@ func (b *builder) sharedLayout(fn *function, seen map[*function]bool) {
 }
 
 func (b *builder) enter(fn *function) *frame {
+	b.work += len(fn.regs)/8 + len(fn.locals)
 	f := &frame{fn: fn, regs: make([]*preg, len(fn.regs)), places: map[*variable]place{}, outer: b.frame}
 	for _, v := range fn.locals {
 		if v.space == spaceLocal || v.space == spaceParam {
@@ -110,6 +114,9 @@ func (b *builder) inline(f *frame) error {
 		st := &f.fn.body[i]
 		f.start = append(f.start, int32(len(b.prog.code)))
 		b.st = st
+		if b.work++; b.work > maxWork {
+			return b.fail("kernel %s calls too much: calls are inlined", b.prog.name)
+		}
 		if st.op == "" || st.op[0] == '.' {
 			continue
 		}

@@ -7,7 +7,7 @@ import (
 
 const (
 	maxVariable  = 64 << 20 // bytes of one variable
-	maxVariables = 1 << 16
+	maxVariables = 1 << 13
 )
 
 func (p *parser) declare(v *variable) error {
@@ -52,7 +52,7 @@ func (p *parser) registers() error {
 				return err
 			}
 			p.scope.ranges = append(p.scope.ranges, regRange{t.text, n, typ})
-			if len(p.scope.ranges) > 4096 {
+			if len(p.scope.ranges) > 256 {
 				return errorAt(t.line, "too many register declarations")
 			}
 		} else {
