@@ -79,6 +79,7 @@ func newApp() *cli.App {
 			perplexityCommand(),
 			logitsCommand(),
 			tokenizeCommand(),
+			infoCommand(),
 			convertCommand(),
 			completionCommand(),
 		},
