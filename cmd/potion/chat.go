@@ -96,7 +96,7 @@ func talk(c *cli.Context) error {
 }
 
 func newTalker(c *cli.Context, m *opened) (*talker, error) {
-	tok, err := m.file.Tokenizer()
+	tok, err := openTokenizer(c, m.file)
 	if err != nil {
 		return nil, err
 	}

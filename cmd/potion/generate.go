@@ -49,7 +49,7 @@ func generate(c *cli.Context) error {
 		return err
 	}
 	defer m.Close()
-	tok, err := m.file.Tokenizer()
+	tok, err := openTokenizer(c, m.file)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func encodeText(c *cli.Context, m *opened) ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	tok, err := m.file.Tokenizer()
+	tok, err := openTokenizer(c, m.file)
 	if err != nil {
 		return nil, err
 	}

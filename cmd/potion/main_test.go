@@ -234,6 +234,10 @@ func TestFailures(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	endless := filepath.Join(dir, "endless.jinja")
+	if err := os.WriteFile(endless, []byte("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		args []string
 		code int
@@ -272,6 +276,8 @@ func TestFailures(t *testing.T) {
 		{[]string{"perplexity", "--kl", "--kl-base", empty}, exitFailed, "not a file of base logits"},
 		{[]string{"chat", "hello"}, exitFailed, "no chat template"},
 		{[]string{"chat", "hello", "--chat-template", filepath.Join(dir, "none.jinja")}, exitFailed, "none.jinja"},
+		{[]string{"chat", "hello", "--chat-template", endless}, exitFailed, "template"},
+		{[]string{"generate", "--file", dir}, exitFailed, filepath.Base(dir)},
 		{[]string{"completion", "tcsh"}, exitUsage, "bash, zsh, fish or powershell"},
 	} {
 		t.Run(strings.Join(test.args, " ")[:min(40, len(strings.Join(test.args, " ")))], func(t *testing.T) {

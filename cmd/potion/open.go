@@ -14,6 +14,7 @@ import (
 	"github.com/potion-engine/potion/engine/model"
 	"github.com/potion-engine/potion/engine/modelfile"
 	"github.com/potion-engine/potion/engine/session"
+	"github.com/potion-engine/potion/engine/tokenizer"
 )
 
 // defaultContext bounds the context where the user does not name one: long enough for a
@@ -88,6 +89,18 @@ func (m *opened) Close() {
 	if m.file != nil {
 		m.file.Close()
 	}
+}
+
+// openTokenizer is the model's tokenizer; what is odd about it is told on stderr.
+func openTokenizer(c *cli.Context, f *modelfile.File) (*tokenizer.Tokenizer, error) {
+	tok, err := f.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range tok.Warnings() {
+		fmt.Fprintf(c.App.ErrWriter, "potion: warning: %s: %s\n", f.Path(), w)
+	}
+	return tok, nil
 }
 
 // openDevice opens the backend that --device names.

@@ -111,7 +111,7 @@ func openPerplexity(c *cli.Context, window int) (*measured, error) {
 		return nil, err
 	}
 	p := &measured{opened: m, opt: perplexity.Options{Rule: perplexity.Llama, Window: m.runner.Context()}}
-	if p.tok, err = m.file.Tokenizer(); err != nil {
+	if p.tok, err = openTokenizer(c, m.file); err != nil {
 		m.Close()
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func tokenize(c *cli.Context) error {
 		return err
 	}
 	defer file.Close()
-	tok, err := file.Tokenizer()
+	tok, err := openTokenizer(c, file)
 	if err != nil {
 		return err
 	}
