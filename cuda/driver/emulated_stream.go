@@ -1,0 +1,397 @@
+//go:build cuda && cgo && linux
+
+package driver
+
+// #include "shim.h"
+import "C"
+
+import (
+	"fmt"
+	"time"
+	"unsafe"
+
+	"github.com/potion-engine/potion/cuda/emulator"
+)
+
+// kind says what an operation does; a graph is updated only by one of the same
+// kinds in the same order.
+type kind int
+
+const (
+	kindLaunch kind = iota
+	kindUpload
+	kindDownload
+	kindCopy
+	kindFill
+	kindMark // events: no node of a graph
+)
+
+// operation is work that waits in a queue or is recorded in a graph.
+type operation struct {
+	kind kind
+	run  func() error
+}
+
+// queued is an operation and the stream that it was given to.
+type queued struct {
+	stream *stream
+	operation
+}
+
+// stream is an order of work. Running the queue from its front, in the order of
+// the calls, respects the order of every stream and every event.
+type stream struct {
+	context  *context
+	standard bool // the default stream, which blocking streams wait for
+	free     bool // CU_STREAM_NON_BLOCKING: does not order with the default stream
+	flags    C.uint
+	capture  *capture
+}
+
+func (o *stream) owner() *context { return o.context }
+
+// maxQueue is where a call that queues more work waits for some of it, as
+// hardware does when its queue is full.
+const maxQueue = 1024
+
+// run does the first n operations of the queue. An error ends the context.
+func (c *context) run(n int) {
+	for ; n > 0 && len(c.queue) > 0; n-- {
+		next := c.queue[0]
+		c.queue = c.queue[1:]
+		if err := next.run(); err != nil {
+			c.stop(err)
+		}
+	}
+	if len(c.queue) == 0 {
+		c.queue = nil // lets go of the slice's beginning
+	}
+}
+
+// settle runs the first n operations and reports the context's error.
+func (m *machine) settle(c *context, n int) Result {
+	c.run(n)
+	if c.failure != Success {
+		return m.fail(c.failure, "%s", c.reason)
+	}
+	return Success
+}
+
+// last is the length of the queue up to the last operation of s.
+func (c *context) last(s *stream) int {
+	for n := len(c.queue); n > 0; n-- {
+		if q := c.queue[n-1].stream; q == s || s.standard && !q.free || q.standard && !s.free {
+			return n
+		}
+	}
+	return 0
+}
+
+func (c *context) lastBlocking() int { return c.last(c.standard) }
+
+// submit queues an operation, or records it when the stream is captured.
+func (m *machine) submit(s *stream, op operation) Result {
+	if s.capture != nil {
+		return m.record(s, op)
+	}
+	c := s.context
+	if s.standard {
+		for g := range c.captures {
+			if g.mode != C.CU_STREAM_CAPTURE_MODE_RELAXED {
+				g.broken = true
+				return m.fail(CaptureImplicit, "work on the default stream while another stream is captured")
+			}
+		}
+	}
+	c.queue = append(c.queue, queued{s, op})
+	if len(c.queue) > maxQueue {
+		return m.settle(c, maxQueue/2)
+	}
+	return Success
+}
+
+// onStream runs a call that names a stream; 0, 1 and 2 are the default stream.
+func onStream(h C.CUstream, call func(m *machine, s *stream) Result) C.CUresult {
+	return inContext(func(m *machine, c *context) Result {
+		if number(h) <= 2 {
+			return call(m, c.standard)
+		}
+		s, ok := lookup[*stream](m, number(h))
+		if !ok {
+			return m.badHandle("stream", number(h))
+		}
+		if s.context.failure != Success {
+			return m.fail(s.context.failure, "%s", s.context.reason)
+		}
+		return call(m, s)
+	})
+}
+
+//export potion_emulated_cuStreamCreate
+func potion_emulated_cuStreamCreate(out *C.CUstream, flags C.uint) C.CUresult {
+	return inContext(func(m *machine, c *context) Result {
+		if flags&^C.CU_STREAM_NON_BLOCKING != 0 {
+			return m.fail(InvalidValue, "cuStreamCreate: flags 0x%x", flags)
+		}
+		s := &stream{context: c, flags: flags, free: flags&C.CU_STREAM_NON_BLOCKING != 0}
+		*out = handlePointer[C.CUstream](m.add(s))
+		return Success
+	})
+}
+
+//export potion_emulated_cuStreamCreateWithPriority
+func potion_emulated_cuStreamCreateWithPriority(out *C.CUstream, flags C.uint, _ C.int) C.CUresult {
+	return potion_emulated_cuStreamCreate(out, flags)
+}
+
+//export potion_emulated_cuStreamGetFlags
+func potion_emulated_cuStreamGetFlags(h C.CUstream, flags *C.uint) C.CUresult {
+	return onStream(h, func(_ *machine, s *stream) Result {
+		*flags = s.flags
+		return Success
+	})
+}
+
+//export potion_emulated_cuStreamGetPriority
+func potion_emulated_cuStreamGetPriority(h C.CUstream, priority *C.int) C.CUresult {
+	return onStream(h, func(*machine, *stream) Result {
+		*priority = 0
+		return Success
+	})
+}
+
+//export potion_emulated_cuStreamDestroy_v2
+func potion_emulated_cuStreamDestroy_v2(h C.CUstream) C.CUresult {
+	return onStream(h, func(m *machine, s *stream) Result {
+		if s.standard {
+			return m.badHandle("stream that can be destroyed", number(h))
+		}
+		if s.capture != nil {
+			m.dissolve(s.capture)
+		}
+		delete(m.handles, number(h)) // what it has queued still runs
+		return Success
+	})
+}
+
+//export potion_emulated_cuStreamSynchronize
+func potion_emulated_cuStreamSynchronize(h C.CUstream) C.CUresult {
+	return onStream(h, func(m *machine, s *stream) Result {
+		if s.capture != nil {
+			s.capture.broken = true
+			return m.fail(CaptureUnsupported, "cuStreamSynchronize of a stream that is captured")
+		}
+		return m.settle(s.context, s.context.last(s))
+	})
+}
+
+// Asking does one operation, so that a program that asks in a loop gets on.
+//
+//export potion_emulated_cuStreamQuery
+func potion_emulated_cuStreamQuery(h C.CUstream) C.CUresult {
+	return onStream(h, func(m *machine, s *stream) Result {
+		if s.capture != nil {
+			s.capture.broken = true
+			return m.fail(CaptureUnsupported, "cuStreamQuery of a stream that is captured")
+		}
+		if r := m.settle(s.context, min(1, s.context.last(s))); r != Success {
+			return r
+		}
+		if s.context.last(s) > 0 {
+			return NotReady
+		}
+		return Success
+	})
+}
+
+//export potion_emulated_cuLaunchKernel
+func potion_emulated_cuLaunchKernel(h C.CUfunction, gx, gy, gz, bx, by, bz, shared C.uint, hs C.CUstream, params, extra *unsafe.Pointer) C.CUresult {
+	return onStream(hs, func(m *machine, s *stream) Result {
+		k, ok := lookup[*kernel](m, number(h))
+		if !ok {
+			return m.badHandle("function", number(h))
+		}
+		if extra != nil {
+			return m.fail(NotSupported, "cuLaunchKernel with a packed parameter buffer")
+		}
+		grid := emulator.Dim3{X: int(gx), Y: int(gy), Z: int(gz)}
+		block := emulator.Dim3{X: int(bx), Y: int(by), Z: int(bz)}
+		if r, why := k.check(grid, block, int(shared)); r != Success {
+			return m.fail(r, "launch of %s: %s", k.Name, why)
+		}
+		if len(k.Params) > 0 && params == nil {
+			return m.fail(InvalidValue, "launch of %s: no parameters, it takes %d", k.Name, len(k.Params))
+		}
+		packed := make([]byte, k.ParamBytes)
+		for i, p := range unsafe.Slice(params, len(k.Params)) {
+			if p == nil {
+				return m.fail(InvalidValue, "launch of %s: parameter %d is missing", k.Name, i)
+			}
+			copy(packed[k.Params[i].Offset:], host(p, C.size_t(k.Params[i].Size)))
+		}
+		return m.submit(s, operation{kind: kindLaunch, run: func() error {
+			return s.context.gpu.Launch(k.Function, grid, block, int(shared), packed)
+		}})
+	})
+}
+
+// check applies the limits that hardware applies before it queues a launch.
+func (k *kernel) check(grid, block emulator.Dim3, shared int) (Result, string) {
+	threads := block.X * block.Y * block.Z // each below 2^32: checked one by one first
+	switch {
+	case grid.X < 1 || grid.Y < 1 || grid.Z < 1 || grid.X > 1<<31-1 || grid.Y > 65535 || grid.Z > 65535:
+		return InvalidValue, fmt.Sprintf("grid %v", grid)
+	case block.X < 1 || block.Y < 1 || block.Z < 1 || block.X > 1024 || block.Y > 1024 || block.Z > 64:
+		return InvalidValue, fmt.Sprintf("block %v", block)
+	case k.Required.X > 0 && block != k.Required:
+		return InvalidValue, fmt.Sprintf("block %v, the kernel says .reqntid %v", block, k.Required)
+	case threads > k.MaxThreads:
+		return LaunchOutOfResources, fmt.Sprintf("block %v, the kernel takes at most %d threads", block, k.MaxThreads)
+	case shared > k.dynamicLimit():
+		return InvalidValue, fmt.Sprintf("%d bytes of dynamic shared memory, %d are allowed (SetMaxDynamicShared)", shared, k.dynamicLimit())
+	}
+	return Success, ""
+}
+
+// event is a mark in a stream: the time at which the work before it was done.
+type event struct {
+	context  *context
+	timed    bool
+	recorded int // times it was recorded
+	done     int // of those, how many came to pass
+	at       time.Time
+	capture  *capture        // recorded into a capture: then only that sees it
+	clock    map[*stream]int // what of the capture lies before it
+}
+
+func (o *event) owner() *context { return o.context }
+
+func onEvent(h C.CUevent, call func(m *machine, e *event) Result) C.CUresult {
+	return inContext(func(m *machine, _ *context) Result {
+		e, ok := lookup[*event](m, number(h))
+		if !ok {
+			return m.badHandle("event", number(h))
+		}
+		return call(m, e)
+	})
+}
+
+//export potion_emulated_cuEventCreate
+func potion_emulated_cuEventCreate(out *C.CUevent, flags C.uint) C.CUresult {
+	return inContext(func(m *machine, c *context) Result {
+		e := &event{context: c, timed: flags&C.CU_EVENT_DISABLE_TIMING == 0}
+		*out = handlePointer[C.CUevent](m.add(e))
+		return Success
+	})
+}
+
+//export potion_emulated_cuEventDestroy_v2
+func potion_emulated_cuEventDestroy_v2(h C.CUevent) C.CUresult {
+	return onEvent(h, func(m *machine, _ *event) Result {
+		delete(m.handles, number(h))
+		return Success
+	})
+}
+
+//export potion_emulated_cuEventRecord
+func potion_emulated_cuEventRecord(h C.CUevent, hs C.CUstream) C.CUresult {
+	return onStream(hs, func(m *machine, s *stream) Result {
+		e, ok := lookup[*event](m, number(h))
+		if !ok {
+			return m.badHandle("event", number(h))
+		}
+		if e.context != s.context {
+			return m.fail(InvalidHandle, "event and stream are of different contexts")
+		}
+		if s.capture != nil {
+			e.capture, e.clock = s.capture, s.capture.before(s)
+			return Success
+		}
+		e.capture = nil
+		e.recorded++
+		turn := e.recorded
+		return m.submit(s, operation{kind: kindMark, run: func() error {
+			e.done, e.at = turn, time.Now()
+			return nil
+		}})
+	})
+}
+
+//export potion_emulated_cuEventSynchronize
+func potion_emulated_cuEventSynchronize(h C.CUevent) C.CUresult {
+	return onEvent(h, func(m *machine, e *event) Result {
+		if e.capture != nil {
+			return m.fail(907, "the event was recorded in a capture")
+		}
+		for e.done < e.recorded && len(e.context.queue) > 0 {
+			if r := m.settle(e.context, 1); r != Success {
+				return r
+			}
+		}
+		return Success
+	})
+}
+
+//export potion_emulated_cuEventQuery
+func potion_emulated_cuEventQuery(h C.CUevent) C.CUresult {
+	return onEvent(h, func(m *machine, e *event) Result {
+		if e.capture != nil {
+			return m.fail(907, "the event was recorded in a capture")
+		}
+		if e.done < e.recorded {
+			if r := m.settle(e.context, 1); r != Success {
+				return r
+			}
+		}
+		if e.done < e.recorded {
+			return NotReady
+		}
+		return Success
+	})
+}
+
+// The times are the host's, when the emulator came to the events.
+//
+//export potion_emulated_cuEventElapsedTime
+func potion_emulated_cuEventElapsedTime(ms *C.float, from, to C.CUevent) C.CUresult {
+	return onEvent(from, func(m *machine, a *event) Result {
+		b, ok := lookup[*event](m, number(to))
+		switch {
+		case !ok:
+			return m.badHandle("event", number(to))
+		case !a.timed || !b.timed || a.recorded == 0 || b.recorded == 0 || a.capture != nil || b.capture != nil:
+			return m.fail(InvalidHandle, "cuEventElapsedTime: both events must be timed and recorded")
+		case a.done < a.recorded || b.done < b.recorded:
+			return NotReady
+		}
+		*ms = C.float(float64(b.at.Sub(a.at)) / float64(time.Millisecond))
+		return Success
+	})
+}
+
+//export potion_emulated_cuStreamWaitEvent
+func potion_emulated_cuStreamWaitEvent(hs C.CUstream, h C.CUevent, _ C.uint) C.CUresult {
+	return onStream(hs, func(m *machine, s *stream) Result {
+		e, ok := lookup[*event](m, number(h))
+		switch {
+		case !ok:
+			return m.badHandle("event", number(h))
+		case e.capture != nil:
+			return m.join(s, e)
+		case s.capture != nil:
+			if e.recorded == 0 {
+				return Success
+			}
+			s.capture.broken = true
+			return m.fail(905, "a captured stream waits for an event that was recorded outside of the capture")
+		case e.context == s.context:
+			return m.submit(s, operation{kind: kindMark, run: func() error { return nil }})
+		}
+		for e.done < e.recorded && len(e.context.queue) > 0 { // of another device: wait here
+			if r := m.settle(e.context, 1); r != Success {
+				return r
+			}
+		}
+		return Success
+	})
+}
