@@ -52,12 +52,24 @@ func (w *warp) loadShared(op *memOp, m uint32) {
 func (w *warp) readShared(m uint32, width uint64, strong bool) bool {
 	b := w.block
 	g := uint64(b.prog.granule)
+	shift := bits.TrailingZeros64(g) & 3
 	last := ^uint64(0)
+	self := uint32(1) << w.index
 	for rest := m; rest != 0; rest &= rest - 1 {
 		l := bits.TrailingZeros32(rest) & 31
 		a := w.addr[l]
 		settled := true
-		for i := a / g; i <= (a+width-1)/g; i++ {
+		if width == g { // one cell, most often read before
+			c := &b.cells[a>>shift]
+			if c.flags&cellPending == 0 && c.written >= b.start && c.written < w.safe {
+				if c.read == b.clock && c.readWarps&self != 0 && (c.reader == manyReaders || c.reader == uint16(w.index*32+l)) {
+					continue
+				}
+				w.noteRead(c, uint16(w.index*32+l))
+				continue
+			}
+		}
+		for i := a >> shift; i <= (a+width-1)>>shift; i++ {
 			c := &b.cells[i]
 			if c.flags&cellPending != 0 || c.written < b.start || c.written >= w.safe {
 				settled = false

@@ -246,6 +246,14 @@ func (b *block) complete(id int) {
 			return
 		}
 	}
+	if bar.arrived == bar.waiting {
+		// No one has touched memory since it arrived: one stamp holds for all.
+		for y := range b.warps {
+			if bar.arrived>>y&1 != 0 {
+				bar.released[y] = b.clock
+			}
+		}
+	}
 	for _, w := range b.warps {
 		if bar.waiting>>w.index&1 == 0 {
 			continue

@@ -193,6 +193,17 @@ func (w *warp) wavefronts(m uint32, width int) (passes, ideal int64) {
 }
 
 func (w *warp) bankPasses(g, group, words int, lanes uint32) int64 {
+	// Addresses within 128 bytes of each other are on different banks or equal.
+	lo, hi := ^uint64(0), uint64(0)
+	for l := range group {
+		if lanes>>l&1 != 0 {
+			a := w.addr[(g+l)&31]
+			lo, hi = min(lo, a), max(hi, a)
+		}
+	}
+	if hi-lo+4*uint64(words) <= 128 {
+		return 1
+	}
 	var word [32]uint64
 	used, clash := uint32(0), false
 	for l := range group {

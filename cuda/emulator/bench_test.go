@@ -1,0 +1,61 @@
+package emulator
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// BenchmarkTiled is the inner loop of a plain tiled product: 16x16 threads, one
+// result each, two loads from shared memory for a multiply-add.
+func BenchmarkTiled(b *testing.B) {
+	var body strings.Builder
+	for k := range 16 {
+		fmt.Fprintf(&body, "ld.shared.f32 %%f1, [%%ra+%d];\nld.shared.f32 %%f2, [%%rb+%d];\nfma.rn.f32 %%f0, %%f1, %%f2, %%f0;\n", 4*k, 64*k)
+	}
+	text := header + `
+.visible .entry k(.param .u64 out, .param .u32 steps)
+.reqntid 16, 16
+{
+	.reg .b64 %rd<2>; .reg .b32 %x, %y, %ra, %rb, %wa, %wb, %n, %c; .reg .f32 %f<4>; .reg .pred %p;
+	.shared .align 4 .b8 sa[1024];
+	.shared .align 4 .b8 sb[1024];
+	ld.param.u64 %rd0, [out];
+	ld.param.u32 %n, [steps];
+	mov.u32 %x, %tid.x;
+	mov.u32 %y, %tid.y;
+	mov.u32 %ra, sa;
+	mov.u32 %rb, sb;
+	mad.lo.u32 %ra, %y, 64, %ra;
+	mad.lo.u32 %rb, %x, 4, %rb;
+	mad.lo.u32 %wa, %x, 4, %ra;
+	mad.lo.u32 %wb, %y, 64, %rb;
+	mov.f32 %f0, 0f00000000;
+	mov.f32 %f3, 0f3F800000;
+	mov.u32 %c, 0;
+LOOP:
+	st.shared.f32 [%wa], %f3;
+	st.shared.f32 [%wb], %f3;
+	bar.sync 0;
+` + body.String() + `
+	bar.sync 0;
+	add.u32 %c, %c, 1;
+	setp.lt.u32 %p, %c, %n;
+	@%p bra LOOP;
+	mad.lo.u32 %c, %y, 16, %x;
+	mad.wide.u32 %rd0, %c, 4, %rd0;
+	st.global.f32 [%rd0], %f0;
+	ret;
+}`
+	d := New(Config{Threads: 1})
+	f := loadKernel(b, d, text)
+	out := zeros(b, d, 1024)
+	var instr int64
+	d.OnLaunch(func(l Launch) { instr += l.ThreadInstructions })
+	for b.Loop() {
+		if err := d.Launch(f, Dim3{4, 1, 1}, Dim3{16, 16, 1}, 0, pack(out, uint32(100))); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(instr)/b.Elapsed().Seconds()/1e6, "Mlanes/s")
+}
