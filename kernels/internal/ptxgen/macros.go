@@ -1,0 +1,130 @@
+package ptxgen
+
+import (
+	"fmt"
+	"strings"
+	"text/template"
+)
+
+// macros are the pieces of PTX that several kernels share. Each is a scope of its own,
+// so that its temporaries do not show outside.
+func macros() template.FuncMap {
+	return template.FuncMap{
+		"exp":      exp,
+		"tanh":     tanh,
+		"blockSum": func(v, partial string) string { return blockReduce("add", v, partial) },
+		"blockMax": func(v, partial string) string { return blockReduce("max", v, partial) },
+		"count":    count,
+		"add":      func(a, b int) int { return a + b },
+		"mul":      func(a, b int) int { return a * b },
+		"sub":      func(a, b int) int { return a - b },
+		"indent":   indent,
+	}
+}
+
+func count(n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = i
+	}
+	return s
+}
+
+// indent moves text right by n more blanks.
+func indent(n int, text string) string {
+	return strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", n))
+}
+
+// exp is e^x for any x. With t = x*log2(e) rounded to float32, the hardware gives 2^t
+// and first order mends what the rounding of t lost:
+//
+//	e^x = 2^t * 2^(x*log2(e) - t) ~ 2^t * (1 + ln2 * (x*log2(e) - t))
+//
+// The lost part is at most 2^-18 (t below 128), so its square, which is left out, is
+// below 2^-37. ex2.approx is within 2^-22, the two last roundings within 2^-24 each.
+func exp(dst, src string) string {
+	return fill(dst, src, `{                                   // dst = exp(src), relative error < 2^-21.4
+        .reg .f32 %x, %t, %lost;
+        .reg .pred %low, %high;
+        mov.f32 %x, src;
+        setp.lt.f32 %low, %x, 0fC2D00000;  // exp(-104) is 0, also for -infinity
+        @%low mov.f32 %x, 0fC2D00000;
+        setp.gt.f32 %high, %x, 0f42B20000; // exp(89) is infinity
+        @%high mov.f32 %x, 0f42B20000;
+        mul.rn.f32 %t, %x, 0f3FB8AA3B;     // t = x * log2(e)
+        neg.f32 %lost, %t;
+        fma.rn.f32 %lost, %x, 0f3FB8AA3B, %lost; // lost = x * log2(e) - t, exact
+        fma.rn.f32 %lost, %x, 0f32A57060, %lost; // the digits of log2(e) past float32
+        fma.rn.f32 %lost, %lost, 0f3F317218, 0f3F800000; // 1 + lost * ln(2)
+        ex2.approx.ftz.f32 %t, %t;
+        mul.rn.f32 dst, %t, %lost;         // dst = 2^t * 2^lost
+    }`)
+}
+
+// tanh is 1 - 2/(e^(2|z|) + 1) with the sign of z, and below 0.55, where that would
+// cancel, z + z^3 * P(z^2) with P fitted for the least relative error (2^-24.7).
+func tanh(dst, src string) string {
+	return fill(dst, src, `{                                   // dst = tanh(src), relative error < 2^-21.5
+        .reg .f32 %z, %e, %square, %odd;
+        .reg .pred %small;
+        abs.f32 %z, src;
+        add.rn.f32 %e, %z, %z;
+        `+strings.ReplaceAll(exp("%e", "%e"), "\n", "\n    ")+`
+        add.rn.f32 %e, %e, 0f3F800000;     // e^(2|z|) + 1
+        rcp.approx.f32 %e, %e;             // within 2^-23
+        fma.rn.f32 %e, %e, 0fC0000000, 0f3F800000; // 1 - 2 / (e^(2|z|) + 1)
+        copysign.f32 %e, src, %e;          // with the sign of src
+        mul.rn.f32 %square, src, src;
+        mov.f32 %odd, 0f3C86A819;          // P = 0.0164376 z^6
+        fma.rn.f32 %odd, %odd, %square, 0fBD57BE66; // - 0.0526718 z^4
+        fma.rn.f32 %odd, %odd, %square, 0f3E08677B; // + 0.1332073 z^2
+        fma.rn.f32 %odd, %odd, %square, 0fBEAAAA29; // - 0.3333295
+        mul.rn.f32 %odd, %odd, %square;
+        fma.rn.f32 %odd, %odd, src, src;   // src + src^3 * P
+        setp.ge.f32 %small, %z, 0f3F0CCCCD; // false for NaN, which the polynomial keeps
+        selp.f32 dst, %e, %odd, %small;    // |src| >= 0.55 ? 1 - 2/(e+1) : polynomial
+    }`)
+}
+
+// blockReduce leaves the sum or greatest of v over a block of 256 threads in v of every
+// thread, in the same order of additions each time. partial is a shared array of 8
+// floats that is used for nothing else. It reads %lane and %warp.
+func blockReduce(op, v, partial string) string {
+	rn, verb := ".rn", "sum"
+	if op == "max" {
+		rn, verb = "", "max"
+	}
+	var b strings.Builder
+	line := func(form string, args ...any) { fmt.Fprintf(&b, "        "+form+"\n", args...) }
+	fmt.Fprintf(&b, "{                                   // %s = %s of it over the block\n", v, verb)
+	line(".reg .f32 %%other;")
+	line(".reg .u32 %%slot;")
+	line(".reg .pred %%first;")
+	for _, o := range []int{16, 8, 4, 2, 1} {
+		line("shfl.sync.bfly.b32 %%other, %s, %d, 31, 0xffffffff;", v, o)
+		line("%s%s.f32 %s, %s, %%other;                 // over %d lanes", op, rn, v, v, 32/o)
+	}
+	line("mov.u32 %%slot, %s;", partial)
+	line("mad.lo.u32 %%slot, %%warp, 4, %%slot;      // &%s[warp]", partial)
+	line("setp.eq.u32 %%first, %%lane, 0;")
+	line("@%%first st.shared.f32 [%%slot], %s;", v)
+	line("bar.sync 0;                              // every warp's part is written before any is read")
+	line("mov.u32 %%slot, %s;", partial)
+	line("{")
+	line("    .reg .u32 %%part;")
+	line("    and.b32 %%part, %%lane, 7;")
+	line("    mad.lo.u32 %%slot, %%part, 4, %%slot;  // &%s[lane %% 8]", partial)
+	line("}")
+	line("ld.shared.f32 %s, [%%slot];", v)
+	for _, o := range []int{4, 2, 1} {
+		line("shfl.sync.bfly.b32 %%other, %s, %d, 31, 0xffffffff;", v, o)
+		line("%s%s.f32 %s, %s, %%other;                 // over %d warps", op, rn, v, v, 8/o)
+	}
+	b.WriteString("    }")
+	return b.String()
+}
+
+// fill puts the registers into a macro's text.
+func fill(dst, src, text string) string {
+	return strings.NewReplacer("dst", dst, "src", src).Replace(text)
+}

@@ -1,0 +1,93 @@
+// Package ptxgen writes the kernels whose text repeats: over the formats of the KV
+// cache's pages, over the element-wise functions, and where a block reduces a row. The
+// templates are PTX with a few placeholders; a kernel that resembles no other is written
+// by hand and does not pass through here.
+package ptxgen
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"strings"
+	"text/template"
+)
+
+//go:embed *.tmpl
+var templates embed.FS
+
+// Files is the text of every generated kernel by file name.
+func Files() (map[string]string, error) {
+	tmpl, err := template.New("").Funcs(macros()).ParseFS(templates, "*.tmpl")
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[string]string)
+	write := func(name, from string, data any) error {
+		var b bytes.Buffer
+		if err := tmpl.ExecuteTemplate(&b, from+".tmpl", data); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		files[name+".ptx"] = align(b.String())
+		return nil
+	}
+	for _, e := range elementwise() {
+		if err := write(e.Name, "elementwise", e); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range []string{"layernorm", "rmsnorm", "softmax"} {
+		if err := write(name, name, nil); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range pages() {
+		for _, op := range []string{"store", "attend_decode", "attend_prompt", "attend_any", "attend_weights"} {
+			from := op
+			if op == "store" && p.Blocks {
+				from = "store_blocks"
+			}
+			if tmpl.Lookup(from+".tmpl") == nil {
+				continue
+			}
+			if err := write(op+"_"+p.Name, from, p); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return files, nil
+}
+
+// commentColumn is where the C meaning of an instruction stands.
+const commentColumn = 56
+
+// align indents scopes and moves the comments behind instructions to one column.
+func align(text string) string {
+	lines := strings.Split(text, "\n")
+	depth := 0
+	for i, line := range lines {
+		code, comment, found := strings.Cut(line, "//")
+		code = strings.TrimRight(code, " ")
+		bare := strings.TrimSpace(code)
+		if strings.HasPrefix(bare, "}") {
+			depth--
+		}
+		if depth > 0 && !strings.HasSuffix(bare, ":") {
+			code = strings.Repeat("    ", depth) + bare
+			if bare == "" && found {
+				line = code + "//" + comment
+			}
+		}
+		if bare == "{" {
+			depth++
+		}
+		switch {
+		case !found:
+			lines[i] = strings.TrimRight(code, " ")
+		case bare == "":
+			lines[i] = line
+		default:
+			lines[i] = fmt.Sprintf("%-*s // %s", commentColumn-1, code, strings.TrimSpace(comment))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
