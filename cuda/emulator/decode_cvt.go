@@ -29,6 +29,9 @@ func (m *mods) cvtRounding() (c conversion, given bool) {
 }
 
 func decodeCvt(b *builder, m *mods) error {
+	if m.has("pack") {
+		return decodeCvtPack(b, m)
+	}
 	c, given := m.cvtRounding()
 	c.ftz, c.sat, c.relu = m.has("ftz"), m.has("sat"), m.has("relu")
 	c.to, c.from = m.typ(), m.typ()
@@ -343,4 +346,28 @@ func (c conversion) store(v float64) uint64 {
 	}
 	fm := formatOf(c.to)
 	return uint64(clamp16(fm, fm.round(v, c.mode), false, c.sat, c.relu))
+}
+
+// decodeCvtPack is cvt.pack.sat: a and b clamped to a narrow type and joined, b in
+// the low bits; for bytes the low half of c moves up to make room.
+func decodeCvtPack(b *builder, m *mods) error {
+	if err := b.need(72, 65); err != nil {
+		return err
+	}
+	sat := m.has("sat")
+	to, from := m.typ(), m.typ()
+	bytes := to.size() == 1
+	if bytes && m.typ() != tB32 || !sat || from != tS32 || !bytes && to != tU16 && to != tS16 {
+		return b.fail("unknown conversion %s", b.st.op)
+	}
+	one := conversion{to: to, from: from, sat: true}.scalar()
+	b.in.class = ClassConvert
+	if !bytes {
+		b.in.run = binary32(func(x, y uint32) uint32 { return uint32(one(uint64(x)))<<16 | uint32(one(uint64(y))) })
+		return b.bind(tB32, tS32, tS32)
+	}
+	b.in.run = ternary32(func(x, y, z uint32) uint32 {
+		return z<<16 | uint32(one(uint64(x)))<<8 | uint32(one(uint64(y)))
+	})
+	return b.bind(tB32, tS32, tS32, tB32)
 }
