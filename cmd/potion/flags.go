@@ -31,13 +31,22 @@ func modelFlag() cli.Flag {
 // that the command uses unless told otherwise.
 func deviceFlags(kv format.Format) []cli.Flag {
 	return []cli.Flag{
-		modelFlag(),
-		&cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to run on: auto or cpu", Category: catModel},
-		&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU threads to use", DefaultText: "all cores", Category: catModel},
+		modelFlag(), deviceFlag(), threadsFlag(), activationsFlag(),
 		&cli.IntFlag{Name: "ctx", Aliases: []string{"c"}, Usage: "context in `TOKENS`", DefaultText: fmt.Sprintf("the model's, at most %d", defaultContext), Category: catModel},
 		&cli.StringFlag{Name: "kv", Value: strings.ToLower(kv.String()), Usage: "`FORMAT` of the KV cache: f32, f16 or q8_0", Category: catModel},
-		&cli.StringFlag{Name: "activations", Value: "f32", Usage: "`FORMAT` of activations where weights are quantised: f32, or int8, which is less exact", Category: catModel},
 	}
+}
+
+func deviceFlag() cli.Flag {
+	return &cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to run on: auto or cpu", Category: catModel}
+}
+
+func threadsFlag() cli.Flag {
+	return &cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU threads to use", DefaultText: "all cores", Category: catModel}
+}
+
+func activationsFlag() cli.Flag {
+	return &cli.StringFlag{Name: "activations", Value: "f32", Usage: "`FORMAT` of activations where weights are quantised: f32, or int8, which is less exact", Category: catModel}
 }
 
 func jsonFlag(usage string) cli.Flag {

@@ -331,3 +331,20 @@ func (w *writerFunc) Write(p []byte) (int, error) {
 	w.after(w.text)
 	return len(p), nil
 }
+
+func TestParity(t *testing.T) {
+	t.Parallel()
+	var got struct {
+		Pass  bool
+		Model struct {
+			Tokens int
+			Layers []struct{ NMSE float64 }
+		}
+	}
+	if err := json.Unmarshal([]byte(must(t, "", "parity", "--model-only", "-n", "3", "--json")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if !got.Pass || got.Model.Tokens != 13 || len(got.Model.Layers) != 6 || !(got.Model.Layers[5].NMSE < 1e-11) {
+		t.Errorf("%+v", got)
+	}
+}

@@ -12,6 +12,10 @@ import (
 type Workspace struct {
 	Rows, OutRows int
 
+	// Probe, if not nil, is called with the residual stream [T, C] that goes into layer 0
+	// (layer is -1) and that comes out of each layer, once its work is queued. It may Read.
+	Probe func(layer int, x engine.Tensor)
+
 	b                engine.Backend
 	x, h, q, k, v, a engine.Tensor // residual stream, normed, projections, attention's result
 	gate, up         engine.Tensor
@@ -96,9 +100,17 @@ func (m *Model) Forward(w *Workspace, kv []engine.KV, step *engine.Step) {
 		b.Embed(h, step, engine.ByPos, m.pos, 1)
 		b.Residual(x, x, h)
 	}
+	w.probe(-1, x)
 	for i := range m.layers {
 		m.attention(w, i, kv[i], step)
 		m.feedForward(w, &m.layers[i], t)
+		w.probe(i, x)
+	}
+}
+
+func (w *Workspace) probe(layer int, x engine.Tensor) {
+	if w.Probe != nil {
+		w.Probe(layer, x)
 	}
 }
 

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/potion-engine/potion/engine/chat"
@@ -43,7 +42,7 @@ func (c *Conversation) Prompt() ([]int32, error) {
 	v.Messages, v.AddGenerationPrompt = c.Messages, true
 	text, err := c.template.Render(v)
 	if err != nil {
-		return nil, fmt.Errorf("the chat template: %w", err)
+		return nil, err
 	}
 	// Most templates write BOS themselves; it must not come twice.
 	bos := c.tok.AddsBOS() && (c.Vars.BOS == "" || !strings.HasPrefix(text, c.Vars.BOS))

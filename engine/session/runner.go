@@ -120,6 +120,9 @@ func (r *Runner) Context() int { return r.o.Context }
 // Options are the sizes in force.
 func (r *Runner) Options() Options { return r.o }
 
+// Probe sets what is shown the residual stream between layers; see model.Workspace.
+func (r *Runner) Probe(p func(layer int, x engine.Tensor)) { r.ws.Probe = p }
+
 // NewSequence begins an empty sequence.
 func (r *Runner) NewSequence() *Sequence {
 	return &Sequence{r: r, pages: make([]int32, 0, pagesFor(r.o.Context))}
