@@ -30,7 +30,7 @@ func TestFirstDivergence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ck.Close()
+	t.Cleanup(func() { ck.Close() })
 	layers := ck.Config().Layers
 	for _, test := range []struct {
 		name  string
