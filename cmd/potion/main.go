@@ -81,6 +81,7 @@ func newApp() *cli.App {
 			tokenizeCommand(),
 			infoCommand(),
 			convertCommand(),
+			parityCommand(),
 			completionCommand(),
 		},
 	}
