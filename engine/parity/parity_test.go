@@ -11,17 +11,18 @@ import (
 	"github.com/potion-engine/potion/engine/parity"
 )
 
-// flawed is a CPU that computes GELU wrongly from its nth call on.
+// flawed is a CPU that computes the GELU of one layer wrongly.
 type flawed struct {
 	engine.Backend
-	calls, from int
+	calls, layers, wrong int
 }
 
 func (f *flawed) GELU(y, x engine.Tensor) {
 	f.Backend.GELU(y, x)
-	if f.calls++; f.calls >= f.from {
+	if f.calls%f.layers == f.wrong {
 		y.F32()[0] *= 1.01
 	}
+	f.calls++
 }
 
 func TestFirstDivergence(t *testing.T) {
@@ -34,12 +35,12 @@ func TestFirstDivergence(t *testing.T) {
 	layers := ck.Config().Layers
 	for _, test := range []struct {
 		name  string
-		from  int
+		wrong int
 		first int
 	}{
-		{"sound", 1 << 30, layers + 1},
-		{"wrong in layer 1", 2, 1},
-		{"wrong in the last layer", layers, layers - 1},
+		{"sound", -1, layers + 1},
+		{"wrong in layer 1", 1, 1},
+		{"wrong in the last layer", layers - 1, layers - 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +49,7 @@ func TestFirstDivergence(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer b.Close()
-			r, err := parity.Model(context.Background(), ck, backendtest.NewReference(), &flawed{Backend: b, from: test.from}, parity.Options{Prompt: []int32{3, 1, 4, 1, 5}, Tokens: 6})
+			r, err := parity.Model(context.Background(), ck, backendtest.NewReference(), &flawed{Backend: b, layers: layers, wrong: test.wrong}, parity.Options{Prompt: []int32{3, 1, 4, 1, 5}, Tokens: 6})
 			if err != nil {
 				t.Fatal(err)
 			}
