@@ -59,3 +59,17 @@ LOOP:
 	}
 	b.ReportMetric(float64(instr)/b.Elapsed().Seconds()/1e6, "Mlanes/s")
 }
+
+// BenchmarkLaunch is a launch with almost nothing to do: what each costs.
+func BenchmarkLaunch(b *testing.B) {
+	d := New(Config{})
+	f := loadKernel(b, d, vectorAdd)
+	p := zeros(b, d, 4*256)
+	params := pack(p, p, p, uint32(256))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := d.Launch(f, Dim3{1, 1, 1}, Dim3{256, 1, 1}, 0, params); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

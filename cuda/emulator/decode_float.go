@@ -325,7 +325,7 @@ func decodeTranscendental(b *builder, m *mods) error {
 		ftz := m.has("ftz")
 		b.in.run = unary32(finish1(func(x uint32) uint32 {
 			v := f(f64of(x))
-			if given && m.op != "" {
+			if given {
 				v = oddRoot(m.op, f64of(x), v)
 			}
 			return round32(v, mode)

@@ -20,7 +20,7 @@ func runRows(t *testing.T, op string, types []string, rows [][]uint64) []uint64 
 	d := New(Config{})
 	sources := len(types) - 1
 	var b strings.Builder
-	b.WriteString(header + ".visible .entry k(.param .u64 pin, .param .u64 pout)\n{\n.reg .b64 %in, %out;\n.reg .b32 %tid;\n.reg .b64 %wide;\n")
+	b.WriteString(header + ".visible .entry k(.param .u64 pin, .param .u64 pout)\n{\n.reg .b64 %in, %out;\n.reg .b32 %row;\n.reg .b64 %wide;\n")
 	names := []string{"%d", "%a", "%b", "%c", "%e"}
 	for i, typ := range types {
 		fmt.Fprintf(&b, ".reg .%s %s;\n", typ, names[i])
@@ -28,8 +28,8 @@ func runRows(t *testing.T, op string, types []string, rows [][]uint64) []uint64 
 			fmt.Fprintf(&b, ".reg .b32 %si;\n", names[i])
 		}
 	}
-	fmt.Fprintf(&b, "ld.param.u64 %%in, [pin];\nld.param.u64 %%out, [pout];\nmov.u32 %%tid, %%tid.x;\n")
-	fmt.Fprintf(&b, "mad.wide.u32 %%in, %%tid, %d, %%in;\nmad.wide.u32 %%out, %%tid, 8, %%out;\n", 8*sources)
+	fmt.Fprintf(&b, "ld.param.u64 %%in, [pin];\nld.param.u64 %%out, [pout];\nmov.u32 %%row, %%tid.x;\n")
+	fmt.Fprintf(&b, "mad.wide.u32 %%in, %%row, %d, %%in;\nmad.wide.u32 %%out, %%row, 8, %%out;\n", 8*sources)
 	for i, typ := range types[1:] {
 		if typ == "pred" {
 			fmt.Fprintf(&b, "ld.global.b32 %[1]si, [%%in+%[2]d];\nsetp.ne.u32 %[1]s, %[1]si, 0;\n", names[i+1], 8*i)

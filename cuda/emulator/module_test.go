@@ -18,6 +18,7 @@ func TestLoadErrors(t *testing.T) {
 		{wrap("add.s32 %r1, %r2, %rd1;"), "line 6: register %rd1 (.b64) as a .s32 operand"},
 		{wrap("add.s16 %r1, %h0, %h1;"), "register %r1"},
 		{wrap("add.s32 %r9, %r2, %r1;"), "line 6: unknown register %r9"},
+		{wrap(".reg .b32 %tid;"), "line 6: %tid is a special register"},
 		{wrap("bra NOWHERE;"), "line 6: unknown label NOWHERE"},
 		{wrap("@%r1 bra X;"), "line 6: guard %r1 is no predicate"},
 		{wrap("wgmma.fence.sync.aligned;"), "line 6: unknown instruction wgmma"},

@@ -43,6 +43,10 @@ func (p *parser) registers() error {
 		if _, dup := p.scope.names[t.text]; dup {
 			return errorAt(t.line, "%s is declared twice", t.text)
 		}
+		_, vector := specials[t.text+".x"]
+		if _, taken := specials[t.text]; taken || vector {
+			return errorAt(t.line, "%s is a special register", t.text)
+		}
 		if p.accept("<") {
 			n, err := p.integerAbove(9, "register count", 0, math.MaxInt32)
 			if err != nil {
