@@ -43,6 +43,7 @@ bits (Q2_K_M is what llama-quantize calls Q2_K). Norms, biases and positions sta
 			&cli.StringFlag{Name: "keep-output", Usage: "`FORMAT` of the output layer, or of the embedding where the two are one (default: at least Q6_K)"},
 			&cli.BoolFlag{Name: "allow-requantize", Usage: "pack what is packed already, at a loss"},
 			&cli.BoolFlag{Name: "force", Usage: "replace FILE if it exists"},
+			&cli.StringFlag{Name: "name", Usage: "`NAME` of the model in the file (default: its own, or the folder's)"},
 			&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "MODEL by another way"},
 			&cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "CPU threads to use (default: all cores)"},
 			jsonFlag(`print {"path":...,"format":...,"bytes":...,"bits_per_weight":...,"formats":{...},"fallbacks":[...]}`),
@@ -127,7 +128,7 @@ func modelArgument(c *cli.Context) (string, error) {
 }
 
 func convertOptions(c *cli.Context) (convert.Options, error) {
-	o := convert.Options{Requantize: c.Bool("allow-requantize"), Threads: c.Int("threads")}
+	o := convert.Options{Requantize: c.Bool("allow-requantize"), Name: c.String("name"), Threads: c.Int("threads")}
 	if o.Threads < 0 || o.Threads > 1024 {
 		return o, usage("--threads %d: want 1 to 1024", o.Threads)
 	}

@@ -122,12 +122,7 @@ func TestLogitsSurvive(t *testing.T) {
 			dir := filepath.Join(checkpoints, name, "hf")
 			want := logits(t, dir)
 			got := logits(t, convertTo(t, dir, "F32"))
-			var diff, norm float64
-			for i := range want {
-				d := float64(got[i] - want[i])
-				diff, norm = diff+d*d, norm+float64(want[i])*float64(want[i])
-			}
-			if e := diff / norm; !(e <= 1e-12) {
+			if e := nmse(got, want); !(e <= 1e-12) {
 				t.Errorf("logits differ: NMSE %.2g", e)
 			}
 		})
@@ -295,6 +290,16 @@ func floats(t *testing.T, g *gguf.Tensor) []float32 {
 	x := make([]float32, g.Rows()*g.Cols())
 	f.Dequantize(x, g.Bytes())
 	return x
+}
+
+// nmse is the squared difference as a share of the square of want.
+func nmse(got, want []float32) float64 {
+	var diff, norm float64
+	for i := range want {
+		d := float64(got[i] - want[i])
+		diff, norm = diff+d*d, norm+float64(want[i])*float64(want[i])
+	}
+	return diff / norm
 }
 
 // near fails where two lists of numbers differ by more than a share of the number.

@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	keyName         = "general.name"
 	keyFileType     = "general.file_type"
 	keyQuantization = "general.quantization_version"
 
@@ -28,7 +29,11 @@ func (p *Plan) formatKeys() []model.KeyValue {
 func (p *Plan) describe(file *modelfile.File, c *model.Config, arch []model.KeyValue) error {
 	p.set("general.architecture", c.Arch)
 	p.set("general.type", "model")
-	p.set("general.name", modelName(c, file.Path()))
+	name := p.o.Name
+	if name == "" {
+		name = modelName(c, file.Path())
+	}
+	p.set(keyName, name)
 	p.set("general.size_label", sizeLabel(p.Parameters()))
 	p.keys = append(p.keys, arch...)
 	p.keys = append(p.keys, p.formatKeys()...)

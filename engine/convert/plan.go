@@ -24,6 +24,7 @@ type Options struct {
 	// Requantize allows packing what is packed already, which loses more than packing the
 	// original does.
 	Requantize bool
+	Name       string                  // general.name; empty: the model's own, or the folder's
 	Threads    int                     // 0: all cores
 	Progress   func(done, total int64) // bytes written; may be nil
 }
@@ -111,7 +112,13 @@ func (p *Plan) fromGGUF(f *gguf.File) error {
 			continue
 		}
 		value, _ := f.Get(key)
+		if key == keyName && p.o.Name != "" {
+			continue
+		}
 		p.keys = append(p.keys, model.KeyValue{Key: key, Value: value})
+	}
+	if p.o.Name != "" {
+		p.set(keyName, p.o.Name)
 	}
 	p.keys = append(p.keys, p.formatKeys()...)
 	return nil

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// KeyValue is one entry of a GGUF file's metadata; Value is a string, uint32 or float32.
+// KeyValue is one entry of a GGUF file's metadata; Value is one of the types that a
+// gguf.Writer takes.
 type KeyValue struct {
 	Key   string
 	Value any
@@ -164,7 +165,7 @@ func (r *Rope) llama3Factors() []float32 {
 }
 
 // windows writes the sliding window. Which layers it holds for follows from the
-// architecture, but for the period of Gemma 3's pattern.
+// architecture; only Gemma 3 has a key for another pattern.
 func (w *keyWriter) windows() {
 	c := w.c
 	follows := func(f func(i int) bool) bool {
@@ -189,14 +190,10 @@ func (w *keyWriter) windows() {
 		ok = follows(func(i int) bool { return i%2 == 0 })
 		w.count("attention.sliding_window", c.Window)
 	case "gemma3":
-		every := 1
-		for every <= c.Layers && c.windowed(every-1) {
-			every++
-		}
-		ok = follows(func(i int) bool { return (i+1)%every != 0 })
+		ok = true
 		w.count("attention.sliding_window", c.Window)
-		if every != 6 {
-			w.count("attention.sliding_window_pattern", every)
+		if c.Window > 0 && !follows(func(i int) bool { return (i+1)%6 != 0 }) {
+			w.set("attention.sliding_window_pattern", c.Windowed)
 		}
 	default:
 		ok = follows(func(int) bool { return false })
