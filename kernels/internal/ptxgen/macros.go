@@ -18,7 +18,7 @@ func macros() template.FuncMap {
 		"add":      func(a, b int) int { return a + b },
 		"mul":      func(a, b int) int { return a * b },
 		"sub":      func(a, b int) int { return a - b },
-		"indent":   indent,
+		"split":    strings.Fields,
 	}
 }
 
@@ -28,11 +28,6 @@ func count(n int) []int {
 		s[i] = i
 	}
 	return s
-}
-
-// indent moves text right by n more blanks.
-func indent(n int, text string) string {
-	return strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", n))
 }
 
 // exp is e^x for any x. With t = x*log2(e) rounded to float32, the hardware gives 2^t

@@ -35,7 +35,7 @@ func Files() (map[string]string, error) {
 			return nil, err
 		}
 	}
-	for _, name := range []string{"layernorm", "rmsnorm", "softmax"} {
+	for _, name := range []string{"layernorm", "rmsnorm", "softmax", "topk"} {
 		if err := write(name, name, nil); err != nil {
 			return nil, err
 		}
