@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -73,6 +74,15 @@ func (l *Launch) WarpInstructions() int64 {
 		n += c
 	}
 	return n
+}
+
+// String gives the counts in one line. The factor behind the loads and stores is
+// bytes in sectors touched over bytes asked for: 1 is perfectly coalesced.
+func (l Launch) String() string {
+	factor := func(sectors, bytes int64) float64 { return float64(32*sectors) / float64(max(bytes, 1)) }
+	return fmt.Sprintf("%s grid %v block %v: %d launches, %d warp instructions, %d B loaded (x%.2f), %d B stored (x%.2f), %d shared accesses (+%d conflicts), %d barriers, %d mma multiply-adds",
+		l.Kernel, l.Grid, l.Block, l.Launches, l.WarpInstructions(), l.GlobalLoadBytes, factor(l.GlobalLoadSectors, l.GlobalLoadBytes),
+		l.GlobalStoreBytes, factor(l.GlobalStoreSectors, l.GlobalStoreBytes), l.SharedAccesses, l.BankConflicts, l.Barriers, l.MatrixOps)
 }
 
 // add sums everything but names and extents.

@@ -23,7 +23,7 @@ type Config struct {
 	SMs                        int    // 16; seen by %nsmid and reports only
 	SharedPerBlock             int    // 48 KiB: shared memory of a block without opting in
 	SharedPerBlockOptin        int    // 227 KiB: with Function.SetMaxDynamicShared
-	MaxInstructions            int64  // warp instructions of one warp before it counts as endless; 1<<29
+	MaxInstructions            int64  // warp instructions of one warp before it counts as endless; 1<<26
 	Unchecked                  bool   // leaves out the checks for uninitialised values and races
 }
 
@@ -43,7 +43,7 @@ func (c Config) withDefaults() Config {
 		c.Memory = 8 << 30
 	}
 	if c.MaxInstructions == 0 {
-		c.MaxInstructions = 1 << 29
+		c.MaxInstructions = 1 << 26
 	}
 	set(&c.Threads, runtime.GOMAXPROCS(0))
 	set(&c.SMs, 16)
