@@ -86,7 +86,6 @@ var cures = map[Result]string{
 	OutOfMemory:    "free memory on the host or the device and try again",
 	NotInitialized: "load the kernel module (sudo modprobe nvidia) and try again",
 	34:             "the toolkit's stub library was found: remove its lib64/stubs from LD_LIBRARY_PATH",
-	36:             "a newer driver is needed",
 	46:             "another process holds the device for itself: see nvidia-smi, compute mode",
 	NoDevice:       "check with nvidia-smi that a GPU is there, that CUDA_VISIBLE_DEVICES does not hide it, and that a container was started with its GPUs",
 	InvalidDevice:  "CUDA_VISIBLE_DEVICES names a device that is not there",

@@ -46,13 +46,6 @@ type Options struct {
 	Library string
 }
 
-func (o Options) mode() Mode {
-	if len(o.Emulated) > 0 {
-		return Emulated
-	}
-	return Hardware
-}
-
 // Result is a CUresult, the outcome of a driver call; 0 is success.
 type Result int
 

@@ -40,6 +40,13 @@ var required = []string{
 	"cuEventCreate", "cuEventDestroy_v2", "cuEventRecord", "cuEventSynchronize", "cuEventElapsedTime",
 }
 
+func (o Options) mode() Mode {
+	if len(o.Emulated) > 0 {
+		return Emulated
+	}
+	return Hardware
+}
+
 // Open makes NVIDIA's driver, or emulated devices, answer the driver API from now
 // on, for gorgonia.org/cu and this package alike. It may be called again: with the
 // same mode it repeats the first result, with the other mode it fails, because a

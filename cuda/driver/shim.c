@@ -72,7 +72,8 @@ HIDDEN CUresult potion_launch(CUfunction f, const unsigned int *e, unsigned int 
 }
 
 HIDDEN struct potion_thread *potion_thread(void) {
-	static _Thread_local struct potion_thread thread;
+	// initial-exec: the general model calls __tls_get_addr, a library of its own.
+	static _Thread_local __attribute__((tls_model("initial-exec"))) struct potion_thread thread;
 	return &thread;
 }
 
