@@ -10,13 +10,14 @@ import (
 // in it wholly. It returns nil after a fault.
 func (w *warp) globalLanes(m uint32, width, align uint64) (*region, uint32) {
 	first := bits.TrailingZeros32(m) & 31
-	r := w.region
+	cached := &w.regions[w.pc&7]
+	r := *cached
 	if a := w.addr[first]; r == nil || a-r.base >= r.size {
 		if r = w.block.device.memory.find(a); r == nil {
 			w.outside(first, a, width)
 			return nil, 0
 		}
-		w.region = r
+		*cached = r
 	}
 	if r.size < width || w.addr[first]-r.base > r.size-width {
 		w.outside(first, w.addr[first]+width-1, width)

@@ -65,7 +65,7 @@ func (b *block) prepare(l *launch) {
 		for _, u := range prog.special {
 			w.setSpecial(u)
 		}
-		w.region = nil
+		w.regions = [8]*region{}
 	}
 }
 

@@ -33,7 +33,7 @@ type warp struct {
 	counts  *Launch
 
 	addr    col64
-	region  *region // of the last global access
+	regions [8]*region // of the last global accesses, by instruction
 	local   []byte
 	localOK []bool
 	async   asyncCopies
