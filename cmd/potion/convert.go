@@ -203,17 +203,30 @@ func mayWrite(out string, in *modelfile.File, force bool) error {
 // sources lists the files that a model is read from.
 func sources(in *modelfile.File) []string {
 	if in.GGUF() == nil {
-		files, _ := filepath.Glob(filepath.Join(in.Path(), "*"))
-		return files
+		return filesIn(in.Path(), func(string) bool { return true })
 	}
 	first := in.GGUF().Name()
-	stem := strings.TrimSuffix(first, ".gguf")
+	stem := strings.TrimSuffix(filepath.Base(first), ".gguf")
 	prefix := splitPart.ReplaceAllString(stem, "")
 	if prefix == stem {
 		return []string{first}
 	}
-	parts, _ := filepath.Glob(prefix + "-?????-of-?????.gguf")
-	return append(parts, first)
+	return filesIn(filepath.Dir(first), func(name string) bool {
+		stem := strings.TrimSuffix(name, ".gguf")
+		return stem != name && splitPart.MatchString(stem) && splitPart.ReplaceAllString(stem, "") == prefix
+	})
+}
+
+// filesIn lists the files of a folder by their names; none where it cannot be read.
+func filesIn(dir string, want func(name string) bool) []string {
+	var list []string
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if want(e.Name()) {
+			list = append(list, filepath.Join(dir, e.Name()))
+		}
+	}
+	return list
 }
 
 // newBar draws progress on a terminal, and nothing elsewhere.

@@ -236,7 +236,7 @@ func fileBytes(file *modelfile.File) int64 {
 		return int64(demo.Size())
 	}
 	var n int64
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(sources(file)))) {
+	for _, name := range sources(file) {
 		if file.GGUF() == nil && filepath.Ext(name) != ".safetensors" {
 			continue
 		}

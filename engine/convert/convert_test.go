@@ -32,7 +32,8 @@ var names = []string{
 // TestFolderGivesLlamaCppsFile compares tensors and keys with the file of llama.cpp's converter.
 func TestFolderGivesLlamaCppsFile(t *testing.T) {
 	t.Parallel()
-	// Keys that say more than llama.cpp's converter does.
+	// Keys that say more than llama.cpp's converter does; and the size of the vocabulary stands in
+	// for the tokens, which the folders lack.
 	more := map[string][]string{
 		"mistral": {"llama.attention.sliding_window"},
 		"gemma2":  {"gemma2.attention.scale", "gemma2.rope.freq_base"},
@@ -60,7 +61,7 @@ func TestFolderGivesLlamaCppsFile(t *testing.T) {
 				t.Errorf("%d tensors, want %d", g, w)
 			}
 			for _, key := range want.Keys() {
-				if strings.HasPrefix(key, "tokenizer.") || key == "general.name" { // the folders have no tokenizer
+				if strings.HasPrefix(key, "tokenizer.") || key == "general.name" {
 					continue
 				}
 				w, _ := want.Get(key)
@@ -69,7 +70,7 @@ func TestFolderGivesLlamaCppsFile(t *testing.T) {
 				}
 			}
 			for _, key := range got.Keys() {
-				if _, ok := want.Get(key); !ok && !slices.Contains(more[name], key) {
+				if _, ok := want.Get(key); !ok && !slices.Contains(more[name], key) && !strings.HasSuffix(key, ".vocab_size") {
 					t.Errorf("key %s is not in llama.cpp's file", key)
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/potion-engine/potion/engine/chat"
@@ -40,6 +41,9 @@ func (p *Plan) describe(file *modelfile.File, c *model.Config, arch []model.KeyV
 	tok, err := file.Tokenizer()
 	if errors.Is(err, tokenizer.ErrNone) {
 		p.set("tokenizer.ggml.model", "none")
+		if size := c.Arch + ".vocab_size"; !slices.ContainsFunc(arch, func(k model.KeyValue) bool { return k.Key == size }) {
+			p.set(size, uint32(c.Vocab)) // llama.cpp counts the tokens where there are any
+		}
 		p.Warnings = append(p.Warnings, "the folder has no tokenizer: the file will take token ids only")
 		return nil
 	}
