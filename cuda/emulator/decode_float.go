@@ -171,9 +171,8 @@ func decodeFloatDiv(b *builder, m *mods, t scalar) error {
 	return b.bind(t, t, t)
 }
 
-// divide32 rounds x/y. The float64 quotient of two float32 values is never so
-// near to a midpoint that its own rounding matters, but its sign of error does
-// for the directed modes, so the remainder makes it odd.
+// divide32 rounds x/y once: the remainder tells on which side of the float64
+// quotient the exact one lies, which makes it odd.
 func divide32(x, y uint32, mode rounding) uint32 {
 	a, c := f64of(x), f64of(y)
 	q := a / c

@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/binary"
 	"math"
+	"strings"
 )
 
 const (
@@ -124,8 +125,9 @@ func (p *parser) variables(extern bool) ([]*variable, error) {
 func (p *parser) declaration() (*variable, error) {
 	t := p.next()
 	v := &variable{line: t.line}
-	sp, ok := spaceNames[trimDot(t.text)]
-	if !ok {
+	name, dotted := strings.CutPrefix(t.text, ".")
+	sp, ok := spaceNames[name]
+	if !ok || !dotted {
 		return nil, errorAt(t.line, "unknown state space %s", t.text)
 	}
 	v.space = sp
@@ -174,13 +176,6 @@ func (p *parser) declaration() (*variable, error) {
 	unit := int64(typ.size()) * vec
 	v.align = max(v.align, unit, 1)
 	return v, p.declarator(v, unit)
-}
-
-func trimDot(s string) string {
-	if s != "" && s[0] == '.' {
-		return s[1:]
-	}
-	return "." + s
 }
 
 func (p *parser) declarator(v *variable, unit int64) error {
