@@ -148,6 +148,28 @@ LOOP:
 	.local .b32 loc[2];
 	st.local.u32 [loc], %t;
 	ld.local.u32 %r, [loc+<<4>>]; // BUG`, "0"},
+		{"block reduction whose buffer is used again too early", 256, SharedRace, `
+	.reg .b32 %w, %l, %i, %v;
+	mov.u32 %r, 0;
+	mov.u32 %i, 0;
+	and.b32 %l, %t, 31;
+	shr.u32 %w, %t, 5;
+	mad.lo.u32 %w, %w, 4, %s;
+	and.b32 %y, %l, 7;
+	mad.lo.u32 %y, %y, 4, %s;
+LOOP:
+	redux.sync.add.u32 %v, %t, -1;
+	add.u32 %v, %v, %i;
+	setp.eq.u32 %p, %l, 0;
+	@%p st.shared.u32 [%w], %v; // BUG
+	bar.sync 0;
+	ld.shared.u32 %x, [%y];
+	redux.sync.add.u32 %x, %x, 0xffffffff;
+	add.u32 %r, %r, %x;
+	<<>>
+	add.u32 %i, %i, 1;
+	setp.lt.u32 %p, %i, 3;
+	@%p bra LOOP;`, "bar.sync 0;"},
 		{"cp.async not waited for", 32, PendingCopy, `
 	.reg .b64 %g;
 	mad.lo.u32 %x, %t, 4, %s;
