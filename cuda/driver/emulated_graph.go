@@ -81,6 +81,20 @@ func (m *machine) forbidden(c *context, call string) Result {
 	return Success
 }
 
+// implicit reports, and breaks, captures of streams that the default stream orders
+// itself with: its work would have to be part of them.
+func (c *context) implicit() bool {
+	found := false
+	for g := range c.captures {
+		for s := range g.clocks {
+			if !s.free {
+				g.broken, found = true, true
+			}
+		}
+	}
+	return found
+}
+
 // dissolve ends a capture.
 func (m *machine) dissolve(g *capture) {
 	for s := range g.clocks {

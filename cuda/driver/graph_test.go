@@ -154,12 +154,11 @@ func TestForbiddenInCapture(t *testing.T) {
 		call func() error
 		want Result
 	}{
-		"allocation":     {func() error { _, err := cu.MemAlloc(4); return err }, CaptureUnsupported},
-		"waiting copy":   {func() error { return cu.MemcpyDtoH(pointer(b.out), b.dev, 4) }, CaptureUnsupported},
-		"wait":           {func() error { return b.s.Synchronize() }, CaptureUnsupported},
-		"query":          {func() error { return b.s.Query() }, CaptureUnsupported},
-		"pageable copy":  {func() error { return cu.MemcpyHtoDAsync(b.dev, pointer(make([]byte, 4)), 4, b.s) }, CaptureUnsupported},
-		"default stream": {func() error { return cu.MemsetD8(b.dev, 0, 4) }, CaptureImplicit},
+		"allocation":    {func() error { _, err := cu.MemAlloc(4); return err }, CaptureUnsupported},
+		"waiting copy":  {func() error { return cu.MemcpyDtoH(pointer(b.out), b.dev, 4) }, CaptureUnsupported},
+		"wait":          {func() error { return b.s.Synchronize() }, CaptureUnsupported},
+		"query":         {func() error { return b.s.Query() }, CaptureUnsupported},
+		"pageable copy": {func() error { return cu.MemcpyHtoDAsync(b.dev, pointer(make([]byte, 4)), 4, b.s) }, CaptureUnsupported},
 	} {
 		must(t, BeginCapture(b.s, CaptureGlobal))
 		if on, err := Capturing(b.s); !on || err != nil {
@@ -171,8 +170,19 @@ func TestForbiddenInCapture(t *testing.T) {
 		b.work(t, 0)
 		must(t, b.s.Synchronize())
 	}
-	wantResult(t, "capture of the default stream", BeginCapture(cu.NoStream, CaptureGlobal), CaptureUnsupported)
+	// The default stream orders itself with blocking streams, so only with those it
+	// is in the way.
+	must(t, BeginCapture(b.s, CaptureGlobal))
+	must(t, cu.MemsetD8(b.dev, 0, 4))
 	_, err := EndCapture(b.s)
+	must(t, err)
+	blocking := makeStream(t, cu.DefaultStream)
+	must(t, BeginCapture(blocking, CaptureGlobal))
+	wantResult(t, "default stream", cu.MemsetD8(b.dev, 0, 4), CaptureImplicit)
+	_, err = EndCapture(blocking)
+	wantResult(t, "default stream: end", err, CaptureInvalidated)
+	wantResult(t, "capture of the default stream", BeginCapture(cu.NoStream, CaptureGlobal), CaptureUnsupported)
+	_, err = EndCapture(b.s)
 	wantResult(t, "end without begin", err, 401)
 	must(t, BeginCapture(b.s, CaptureRelaxed))
 	alloc(t, 4)

@@ -23,6 +23,9 @@ import (
 // table of calls is one for a process, so each library needs its own.
 const childVariable = "POTION_DRIVER_TEST_LIBRARY"
 
+// byEnvironment as the child's library leaves Options.Library empty.
+const byEnvironment = "by environment"
+
 // outcome is what a child saw.
 type outcome struct {
 	Mode                    string
@@ -35,6 +38,7 @@ type outcome struct {
 	VersionBefore           int
 	AllocBefore, AllocAfter Result
 	EmulatedAfter           string
+	LaunchAllocations       float64 // of Launch, on hardware
 }
 
 // TestChild is the child's part; it does nothing in the parent.
@@ -57,7 +61,11 @@ func TestChild(t *testing.T) {
 		return r
 	}
 	o.DevicesBefore, o.VersionBefore, o.AllocBefore = count(), cu.Version(), allocate()
-	err := Open(Options{Library: library})
+	options := Options{Library: library}
+	if library == byEnvironment {
+		options.Library = ""
+	}
+	err := Open(options)
 	if err != nil {
 		o.Error = err.Error()
 		var cause *Cause
@@ -68,8 +76,15 @@ func TestChild(t *testing.T) {
 			t.Errorf("Failure() = %v", Failure())
 		}
 	}
-	if err := Open(Options{Library: library}); err != nil {
+	if err := Open(options); err != nil {
 		o.Again = err.Error()
+	} else {
+		slots, extent := make([]uint64, 8), &Extent{1, 1, 1, 1, 1, 1}
+		o.LaunchAllocations = testing.AllocsPerRun(100, func() {
+			if err := Launch(cu.Function{}, extent, 0, cu.NoStream, slots); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	o.Mode, o.Version, o.Devices, o.AllocAfter = CurrentMode().String(), Version(), count(), allocate()
 	if err := Open(Options{Emulated: []*emulator.Device{emulator.New(emulator.Config{Memory: 1 << 20})}}); err != nil {
@@ -188,6 +203,17 @@ func TestLibraries(t *testing.T) {
 				t.Errorf("after Open: %+v", o)
 			}
 		})
+	}
+}
+
+func TestLibraryVariable(t *testing.T) {
+	t.Parallel()
+	o := openInChild(t, byEnvironment, LibraryVariable+"="+fake{0, 12040, 3, ""}.build(t))
+	if o.Mode != "hardware" || o.Devices != 3 {
+		t.Errorf("%+v", o)
+	}
+	if o.LaunchAllocations != 0 {
+		t.Errorf("a launch allocates %v times", o.LaunchAllocations)
 	}
 }
 

@@ -3,8 +3,8 @@
  *
  * It lets both be compiled on a machine that has no CUDA toolkit. The names,
  * values, layouts and signatures are those of CUDA 11 (NVIDIA's "CUDA Driver
- * API" reference); drivers of CUDA 11, 12 and 13 export every function below
- * under these names. A test compares this file with NVIDIA's headers.
+ * API" reference). Drivers keep old forms: that of CUDA 12.2 exports all of these
+ * names. A test compares this file with NVIDIA's headers of CUDA 11 and 12.
  *
  * The generator in ../gen reads the declarations: one "CUresult cuName(types);"
  * each, parameters without names, and one "NAME = value" per line in enums.
