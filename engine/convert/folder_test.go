@@ -46,7 +46,6 @@ func TestWhatGGUFCannotSay(t *testing.T) {
 		settings map[string]any
 	}{
 		{"qwen2", map[string]any{"use_sliding_window": true, "max_window_layers": 1, "sliding_window": 8}},
-		{"qwen2-yarn", map[string]any{"rope_scaling": map[string]any{"type": "yarn", "factor": 4, "attention_factor": 1.0, "original_max_position_embeddings": 128}}},
 		{"llama-linear", map[string]any{"rope_scaling": longrope}},
 		{"gemma2", map[string]any{"layer_types": []string{"full_attention", "sliding_attention", "full_attention", "sliding_attention"}}},
 	} {
@@ -78,6 +77,7 @@ func TestUnusualSettings(t *testing.T) {
 		{"windows without a period", "gemma3", window("full", "sliding", "sliding", "full", "sliding", "sliding")},
 		{"no windows", "gemma3", window("full", "full", "full", "full", "full", "full")},
 		{"yarn ramps elsewhere", "qwen2-yarn", map[string]any{"rope_scaling": map[string]any{"type": "yarn", "factor": 2, "beta_fast": 16, "beta_slow": 2, "original_max_position_embeddings": 128}}},
+		{"yarn with its own attention factor", "qwen2-yarn", map[string]any{"rope_scaling": map[string]any{"type": "yarn", "factor": 4, "attention_factor": 1.0, "original_max_position_embeddings": 128}}},
 		{"no soft caps", "gemma2", map[string]any{"attn_logit_softcapping": nil, "final_logit_softcapping": nil}},
 	} {
 		t.Run(c.what, func(t *testing.T) {

@@ -236,6 +236,7 @@ func (m *metadata) scaling(r *Rope) {
 		s.Kind = "yarn"
 		s.BetaFast = m.floatOr("rope.scaling.yarn_beta_fast", 32)
 		s.BetaSlow = m.floatOr("rope.scaling.yarn_beta_slow", 1)
+		s.Attn *= yarnAttention(s.Factor) // the file's factor multiplies the rule's own
 	case ok && kind == "linear":
 		s.Kind = "linear"
 	case ok && kind == "longrope": // its factors are tensors, read by the architecture

@@ -134,10 +134,8 @@ func (w *keyWriter) rope() {
 
 func (w *keyWriter) yarn() {
 	s := &w.c.Rope.Scaling
-	// The key attn_factor multiplies what follows from the factor in one program and replaces
-	// it in another.
-	if s.Attn != 0 && math.Abs(s.Attn-(1+0.1*math.Log(max(s.Factor, 1)))) > 1e-6 {
-		w.fail(fmt.Sprintf("yarn with an attention_factor of %v", s.Attn))
+	if own := yarnAttention(s.Factor); s.Attn != 0 && math.Abs(s.Attn-own) > 1e-6 {
+		w.float("rope.scaling.attn_factor", s.Attn/own)
 	}
 	w.set("rope.scaling.type", "yarn")
 	w.float("rope.scaling.factor", s.Factor)

@@ -120,7 +120,7 @@ func (r *Rope) Table(context int) (invFreq []float32, scale float32) {
 		s.llama3(f)
 	case "yarn":
 		s.yarn(f, r.Base)
-		attn = 1 + 0.1*math.Log(max(s.Factor, 1))
+		attn = yarnAttention(s.Factor)
 	case "longrope":
 		by := s.Short
 		if context > s.Original {
@@ -157,6 +157,9 @@ func (s *Scaling) llama3(f []float64) {
 		}
 	}
 }
+
+// yarnAttention is what yarn multiplies sine and cosine by, unless told otherwise.
+func yarnAttention(factor float64) float64 { return 1 + 0.1*math.Log(max(factor, 1)) }
 
 // yarn keeps pairs that turn more than BetaFast times in the original context, divides
 // those that turn less than BetaSlow times by Factor, and goes linearly in the pair's
