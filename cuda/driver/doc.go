@@ -51,7 +51,7 @@
 // Work given to a stream waits in a queue until a call has to wait for it, as on
 // hardware: copies of pinned memory read and write it then, kernels fail then,
 // and the error comes out of the call that waits and of every later one in that
-// context. LastError has the emulator's message. Default and non-blocking
+// context. LastError has the emulator's message for the calling thread. Default and non-blocking
 // streams, events, capture on one or several streams, and graphs follow the
 // rules of the CUDA driver API reference. Calls without a counterpart, such as
 // textures, managed memory or linking, return CUDA_ERROR_NOT_SUPPORTED, and
