@@ -54,7 +54,6 @@ package repack
 import (
 	"fmt"
 	"math"
-	"math/bits"
 
 	"github.com/potion-engine/potion/engine/format"
 )
@@ -65,6 +64,8 @@ const (
 	// planeAlign is where planes start: a cache line of 128 bytes and what cuMemAlloc
 	// gives.
 	planeAlign = 256
+	// maxCols keeps the bytes of a row, padding included, below 2^31.
+	maxCols = math.MaxInt32 / 8
 )
 
 // Plane is a matrix of records inside a Layout.
@@ -119,24 +120,21 @@ func records(f format.Format) []Plane {
 }
 
 // New works out the layout of a weight. It fails if cols is no multiple of the format's
-// block or the sizes are beyond what the kernels can address: rows and cols below 2^31.
+// block or the sizes are beyond what the kernels can address: MaxRows rows of maxCols
+// numbers.
 func New(f format.Format, rows, cols int) (Layout, error) {
 	if err := f.CheckCols(cols); err != nil {
 		return Layout{}, err
 	}
-	if rows <= 0 || rows > math.MaxInt32 || cols > math.MaxInt32/8 {
-		return Layout{}, fmt.Errorf("a weight of %d rows of %d numbers: the kernels take 1..%d rows of at most %d", rows, cols, math.MaxInt32, math.MaxInt32/8)
+	if rows <= 0 || rows > MaxRows || cols > maxCols {
+		return Layout{}, fmt.Errorf("a weight of %d rows of %d numbers: the kernels take 1..%d rows of at most %d", rows, cols, MaxRows, maxCols)
 	}
 	l := Layout{Format: f, Rows: rows, Cols: cols, Planes: records(f)}
 	for i := range l.Planes {
 		p := &l.Planes[i]
 		p.Offset = roundUp(l.Bytes, planeAlign)
 		p.RowStride = int(roundUp(int64(cols/p.Numbers*p.Bytes), RowAlign))
-		over, size := bits.Mul64(uint64(rows), uint64(p.RowStride))
-		if over != 0 || size > math.MaxInt64/2-uint64(p.Offset) {
-			return Layout{}, fmt.Errorf("a weight of %d rows of %d numbers as %v: too many bytes to address", rows, cols, f)
-		}
-		l.Bytes = p.Offset + int64(size)
+		l.Bytes = p.Offset + int64(rows)*int64(p.RowStride) // below 2^56
 	}
 	return l, nil
 }

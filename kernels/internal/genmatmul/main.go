@@ -1,0 +1,97 @@
+// Command genmatmul writes the PTX files of the products with a weight and of the
+// embedding, one for each operation and weight format. The frame of an operation is a
+// template; what differs between formats is in codecs.go.
+//
+//	genmatmul DIRECTORY
+package main
+
+import (
+	"embed"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+)
+
+//go:embed *.tmpl
+var frames embed.FS
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: genmatmul DIRECTORY")
+		os.Exit(2)
+	}
+	if err := generate(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "genmatmul:", err)
+		os.Exit(1)
+	}
+}
+
+func generate(dir string) error {
+	all, err := template.New("").Funcs(template.FuncMap{
+		"mul4":   func(i int) int { return 4 * i },
+		"mul256": func(i int) int { return 256 * i },
+		"fourth": func(i, j int) int { return 4*i + j }, // [i][j] of a 4 x 4 array
+	}).ParseFS(frames, "*.tmpl")
+	if err != nil {
+		return err
+	}
+	for _, c := range codecs() {
+		for op, data := range map[string]any{"matvec": newMatvec(c), "matmul": newTile(c), "embed": newTile(c)} {
+			var b strings.Builder
+			if err := all.ExecuteTemplate(&b, op+".ptx.tmpl", data); err != nil {
+				return err
+			}
+			name := op + "_" + strings.ToLower(c.format) + ".ptx"
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(layOut(b.String())), 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// commentColumn is where comments beside instructions begin, if there is room.
+const commentColumn = 64
+
+// layOut indents a PTX text by its braces and puts comments into their column.
+func layOut(ptx string) string {
+	var b strings.Builder
+	depth, blank := 0, false
+	for line := range strings.Lines(ptx) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			blank = true
+			continue
+		}
+		if blank {
+			b.WriteByte('\n')
+			blank = false
+		}
+		code, comment, commented := strings.Cut(line, "//")
+		code = strings.TrimSpace(code)
+		if code == "}" || strings.HasPrefix(code, ")") {
+			depth--
+		}
+		indent := strings.Repeat("    ", depth)
+		if strings.HasSuffix(code, ":") {
+			indent = ""
+		}
+		out := indent + code
+		switch {
+		case code == "" && commented:
+			out = indent + line
+		case commented:
+			out = fmt.Sprintf("%-*s //%s", commentColumn, out, comment)
+		}
+		b.WriteString(strings.TrimRight(out, " ") + "\n")
+		if code == "{" || strings.HasSuffix(code, "(") {
+			depth++
+		}
+	}
+	return b.String()
+}
+
+func bitsOf(v float32) uint32 { return math.Float32bits(v) }

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"strings"
+)
+
+// tile is the data of matmul.ptx.tmpl and embed.ptx.tmpl.
+type tile struct {
+	Name, Format, Picture  string
+	BlockLen               int
+	Float                  bool
+	Planes                 []plane
+	BytesPerNumber         string
+	Strides, Registers     string
+	Prepare, Load, Numbers string
+	Four, Eight            []int
+}
+
+func newTile(c codec) tile {
+	load, eight, prepare, registers := &text{}, &text{}, &text{}, &text{}
+	c.load(load)
+	c.eight(eight)
+	for _, r := range c.regs {
+		registers.line("%s", r)
+	}
+	if !c.isFloat() {
+		registers.line(".reg .b32 %%c, %%e, %%two23; .reg .f32 %%origin, %%d, %%m; // four codes to a word; see below")
+		prepare.line("mov.b32 %%two23, 0x4B000000; // the bits of 2^23: with a byte below them, 2^23 + byte")
+		prepare.line("mov.f32 %%origin, %s; // 2^23 + %d", float(float32(1<<23+c.origin)), c.origin)
+	} else if !strings.Contains(registers.String(), "%p;") {
+		registers.line(".reg .pred %%p;")
+	}
+	return tile{
+		Name: strings.ToLower(c.format), Format: c.format, Picture: pictureLines(c), BlockLen: c.blockLen, Float: c.isFloat(),
+		Planes: c.planes, BytesPerNumber: bytesPerNumber(c), Strides: strides(c), Registers: registers.String(),
+		Prepare: prepare.String(), Load: load.String(), Numbers: eight.String(),
+		Four: []int{0, 1, 2, 3}, Eight: []int{0, 1, 2, 3, 4, 5, 6, 7},
+	}
+}

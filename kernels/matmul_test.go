@@ -1,0 +1,37 @@
+package kernels_test
+
+import (
+	"testing"
+
+	"github.com/potion-engine/potion/engine/format"
+)
+
+func TestMatmul(t *testing.T) {
+	t.Parallel()
+	forFormats(t, func(t *testing.T, f format.Format) {
+		r := newWeightRig(t, 200+uint64(f))
+		block := f.BlockLen()
+		r.checkProduct("matmul", f, 1, block, 1, true)
+		r.checkProduct("matmul", f, 31, 2*block, 9, false)
+		r.checkProduct("matmul", f, 33, 3*block, 33, true)
+		r.checkProduct("matmul", f, 97, 5*block, 65, false)
+		r.checkProduct("matmul", f, 65, 768, 9, true)
+		if block == 1 {
+			for i, k := range []int{7, 31, 33, 97, 101} {
+				r.checkProduct("matmul", f, 13, k, 9+i, i%2 == 0)
+			}
+		}
+	})
+}
+
+// Tiles are written and read in shared memory without conflicts.
+func TestMatmulTraffic(t *testing.T) {
+	t.Parallel()
+	forFormats(t, func(t *testing.T, f format.Format) {
+		r := newWeightRig(t, 500+uint64(f))
+		r.product("matmul", r.weight(f, 128, 256), r.normal(64*256), 64, nil)
+		if r.last.BankConflicts*20 > r.last.SharedAccesses {
+			t.Errorf("%d bank conflicts in %d accesses of shared memory", r.last.BankConflicts, r.last.SharedAccesses)
+		}
+	})
+}
