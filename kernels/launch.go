@@ -25,3 +25,26 @@ func RopeBlocks(heads, pairs int) int {
 func TopKKeys(rows, cols, k int) int { return rows * ceilDiv(cols, TopKPart) * k }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
+
+// DecodeHeads is how many heads of a group share a block of attend_decode_*, and so its
+// loads of keys and values.
+const DecodeHeads = 4
+
+// DecodeBlocks is the second extent of attend_decode_*'s grid.
+func DecodeBlocks(heads, kvHeads int) int {
+	return kvHeads * ceilDiv(heads/kvHeads, DecodeHeads)
+}
+
+// minSplit is the least number of pages worth a split of their own: what a block of
+// attend_decode_* reads while a fifth of its time goes into merging.
+const minSplit = 4
+
+// Splits is the third extent of attend_decode_*'s grid for rows that see at most that
+// many positions, with blocks = rows * DecodeBlocks: enough splits for two blocks on each
+// multiprocessor, but none of fewer than 4 pages. It is right for shorter rows as well,
+// whose last splits are then empty, so that a recorded step can be replayed as the
+// context grows.
+func Splits(positions, blocks, multiprocessors int) int {
+	most := ceilDiv(positions, minSplit*PageLen)
+	return max(1, min(most, ceilDiv(2*multiprocessors, blocks)))
+}

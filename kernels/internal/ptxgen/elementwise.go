@@ -2,7 +2,6 @@ package ptxgen
 
 import (
 	"fmt"
-	"strings"
 )
 
 // function is an element-wise operation y[i] = f(a[i]) or f(a[i], b[i]).
@@ -20,15 +19,7 @@ type function struct {
 // Body is the computation of element i: from %v<i> (and %w<i>) to %v<i>.
 // Only the first element's text is commented.
 func (f function) Body(i int) string {
-	text := f.source(i)
-	if i == 0 {
-		return text
-	}
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i], _, _ = strings.Cut(line, "//")
-	}
-	return strings.Join(lines, "\n")
+	return quiet(i, f.source(i))
 }
 
 // SourceRegister is the letter of the registers of source number s.

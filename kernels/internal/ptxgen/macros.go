@@ -2,6 +2,7 @@ package ptxgen
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"text/template"
 )
@@ -18,8 +19,26 @@ func macros() template.FuncMap {
 		"add":      func(a, b int) int { return a + b },
 		"mul":      func(a, b int) int { return a * b },
 		"sub":      func(a, b int) int { return a - b },
-		"split":    strings.Fields,
+		"plus": func(a int, b string) (int, error) {
+			n, err := strconv.Atoi(b)
+			return a + n, err
+		},
+		"quiet": quiet,
+		"split": strings.Fields,
 	}
+}
+
+// quiet is text with its comments if it stands there for the first time, i = 0, and
+// without them where it is repeated.
+func quiet(i int, text string) string {
+	if i == 0 {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i], _, _ = strings.Cut(line, "//")
+	}
+	return strings.Join(lines, "\n")
 }
 
 func count(n int) []int {

@@ -14,3 +14,9 @@ func pages() []page {
 		{Name: "q8_0", Bytes: 1, Blocks: true},
 	}
 }
+
+// Raw is the number of 32-bit registers that 8 numbers take without their scale.
+func (p page) Raw() int { return 2 * p.Bytes }
+
+// QAlign is the alignment that queries need.
+func (p page) QAlign() int { return 16 }

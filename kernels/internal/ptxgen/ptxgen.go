@@ -35,7 +35,7 @@ func Files() (map[string]string, error) {
 			return nil, err
 		}
 	}
-	for _, name := range []string{"layernorm", "rmsnorm", "softmax", "topk"} {
+	for _, name := range []string{"layernorm", "rmsnorm", "softmax", "topk", "attend_combine"} {
 		if err := write(name, name, nil); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,206 @@
+package kernels_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/potion-engine/potion/cuda/emulator"
+	"github.com/potion-engine/potion/kernels"
+)
+
+// attendLimit is the NMSE allowed between attention on the device and in float64.
+const attendLimit = 1e-12
+
+// attention is one case: rows of sequences, some of which have a past.
+type attention struct {
+	name        string
+	heads, kv   int
+	dim         int
+	spans       [][2]int // of each sequence: positions before the step, rows in it
+	window      int
+	scale, cap  float32 // scale 0: 1/sqrt(dim)
+	sharp       float64 // deviation of the queries; 0: 1
+	nan         bool    // the query of row 0 is NaN
+	splits      int     // of attend_decode; 0: 1
+	weightsRows []int32
+}
+
+var mixed = [][2]int{{33, 1}, {0, 19}, {64, 1}, {31, 2}, {5, 33}, {0, 1}}
+
+func attentions() []attention {
+	list := []attention{
+		{name: "first token", heads: 2, kv: 1, dim: 64, spans: [][2]int{{0, 1}}},
+		{name: "full page", heads: 2, kv: 2, dim: 32, spans: [][2]int{{31, 1}}},
+		{name: "page and one", heads: 2, kv: 2, dim: 32, spans: [][2]int{{32, 1}}},
+		{name: "context 300", heads: 4, kv: 2, dim: 64, spans: [][2]int{{299, 1}}, splits: 3},
+		{name: "context 700", heads: 4, kv: 1, dim: 128, spans: [][2]int{{699, 2}}, splits: 5},
+		{name: "chunk after 70", heads: 4, kv: 1, dim: 64, spans: [][2]int{{70, 33}}},
+		{name: "mixed step", heads: 4, kv: 2, dim: 64, spans: mixed, splits: 4},
+		{name: "no groups", heads: 6, kv: 6, dim: 32, spans: mixed},
+		{name: "window 1", heads: 4, kv: 2, dim: 32, spans: mixed, window: 1},
+		{name: "window 7", heads: 4, kv: 2, dim: 32, spans: mixed, window: 7, splits: 3},
+		{name: "window 32", heads: 4, kv: 2, dim: 32, spans: mixed, window: 32},
+		{name: "window 100", heads: 4, kv: 4, dim: 64, spans: [][2]int{{290, 10}}, window: 100, splits: 2},
+		{name: "window 1000", heads: 4, kv: 4, dim: 32, spans: mixed, window: 1000},
+		{name: "cap 50", heads: 4, kv: 2, dim: 32, spans: mixed, cap: 50, sharp: 20},
+		{name: "cap 2, window 20", heads: 4, kv: 2, dim: 32, spans: mixed, cap: 2, window: 20},
+		{name: "scale negative", heads: 2, kv: 2, dim: 32, spans: [][2]int{{0, 37}}, scale: -0.1},
+		{name: "sharp", heads: 4, kv: 2, dim: 64, spans: mixed, sharp: 30, splits: 2},
+		{name: "NaN", heads: 4, kv: 2, dim: 32, spans: mixed, nan: true, splits: 2},
+		{name: "more splits than pages", heads: 2, kv: 1, dim: 32, spans: [][2]int{{40, 1}, {0, 1}}, splits: 7},
+	}
+	for _, ratio := range []int{1, 3, 5, 8} {
+		list = append(list, attention{name: "group", heads: 2 * ratio, kv: 2, dim: 32, spans: [][2]int{{40, 1}, {0, 20}}, splits: 2})
+	}
+	for _, dim := range []int{1, 7, 8, 16, 20, 24, 40, 80, 96, 128, 256, 288} {
+		list = append(list, attention{name: "head size", heads: 4, kv: 2, dim: dim, spans: [][2]int{{40, 1}, {3, 12}}})
+	}
+	return list
+}
+
+// problem is a case on the device with its answer.
+type problem struct {
+	attention
+	cache    *cache
+	pos, seq []int32
+	args     []any // those that every attention kernel ends with, from q on
+	want     []float64
+	weights  [][]float64 // of row t and head h, at t*heads+h: by position
+}
+
+func (r *rig) attention(a attention, f int) *problem {
+	format := pageFormats[f]
+	spec := format.KVSpec
+	spec.Heads, spec.HeadDim = a.kv, a.dim
+	longest := 0
+	for _, s := range a.spans {
+		longest = max(longest, s[0]+s[1])
+	}
+	p := &problem{attention: a, cache: newCache(r, format.name, spec, len(a.spans), longest)}
+	if p.scale == 0 {
+		p.scale = float32(1 / math.Sqrt(float64(a.dim)))
+	}
+	var allPos, allSeq []int32
+	for s, span := range a.spans {
+		for i := range span[0] + span[1] {
+			allPos, allSeq = append(allPos, int32(i)), append(allSeq, int32(s))
+			if i >= span[0] {
+				p.pos, p.seq = append(p.pos, int32(i)), append(p.seq, int32(s))
+			}
+		}
+	}
+	width := a.kv * a.dim
+	p.cache.store(r, r.normal(len(allPos)*width, 0, 1), r.normal(len(allPos)*width, 0.3, 1), allPos, allSeq)
+	memory := get[byte](r, p.cache.at, int(p.cache.Bytes()))
+	q := r.normal(len(p.pos)*a.heads*a.dim, 0, max(a.sharp, 1))
+	if a.nan {
+		for h := range a.heads {
+			q[h*a.dim] = float32(math.NaN())
+		}
+	}
+	p.solve(memory, q)
+	p.args = []any{r.put(q), p.cache.at, r.put(p.pos), r.put(p.seq), r.put(p.cache.tables), uint32(p.cache.stride),
+		uint32(a.heads), uint32(a.kv), uint32(a.dim), uint32(a.window), p.scale, a.cap}
+	return p
+}
+
+// solve works everything out in float64 from what the pages hold.
+func (p *problem) solve(memory []byte, q []float32) {
+	row := make([]float32, p.dim)
+	p.want = make([]float64, len(q))
+	for t := range p.pos {
+		first, pos := 0, int(p.pos[t])
+		if p.window > 0 {
+			first = max(0, pos-p.window+1)
+		}
+		for h := range p.heads {
+			at := (t*p.heads + h) * p.dim
+			g := h / (p.heads / p.kv)
+			weights := make([]float64, pos+1)
+			top, sum := math.Inf(-1), 0.0
+			for i := first; i <= pos; i++ {
+				p.cache.Format.Dequantize(row, p.cache.packed(memory, int(p.seq[t]), i, 0, g))
+				for d, k := range row {
+					weights[i] += float64(q[at+d]) * float64(k)
+				}
+				weights[i] *= float64(p.scale)
+				if p.cap > 0 {
+					weights[i] = float64(p.cap) * math.Tanh(weights[i]/float64(p.cap))
+				}
+				top = max(top, weights[i])
+			}
+			for i := first; i <= pos; i++ {
+				weights[i] = math.Exp(weights[i] - top)
+				sum += weights[i]
+			}
+			for i := first; i <= pos; i++ {
+				weights[i] /= sum
+				p.cache.Format.Dequantize(row, p.cache.packed(memory, int(p.seq[t]), i, 1, g))
+				for d, v := range row {
+					p.want[at+d] += weights[i] * float64(v)
+				}
+			}
+			p.weights = append(p.weights, weights)
+		}
+	}
+}
+
+// eachAttention runs a test on every case and page format that a kernel takes.
+func eachAttention(t *testing.T, takes func(a attention) bool, test func(r *rig, p *problem)) {
+	for f, format := range pageFormats {
+		t.Run(format.name, func(t *testing.T) {
+			t.Parallel()
+			for _, a := range attentions() {
+				if format.Format.CheckCols(a.dim) != nil || !takes(a) {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s/%d on %d of %d", a.name, a.heads, a.kv, a.dim), func(t *testing.T) {
+					r := newRig(t)
+					test(r, r.attention(a, f))
+				})
+			}
+		})
+	}
+}
+
+func TestAttendDecode(t *testing.T) {
+	t.Parallel()
+	eachAttention(t, func(a attention) bool { return a.dim%8 == 0 && a.dim <= 256 }, func(r *rig, p *problem) {
+		count, splits := len(p.pos), max(p.splits, 1)
+		y := r.space(4 * len(p.want))
+		sums, stats := r.space(4*len(p.want)*splits), r.space(8*count*p.heads*splits)
+		grid := emulator.Dim3{X: count, Y: kernels.DecodeBlocks(p.heads, p.kv), Z: splits}
+		r.launch("attend_decode_"+p.cache.name, grid, 0, append([]any{y, sums, stats}, p.args...)...)
+		if splits > 1 {
+			r.launch("attend_combine_f32", emulator.Dim3{X: count, Y: p.heads, Z: 1}, 0, y, sums, stats, uint32(splits), uint32(p.dim))
+		}
+		r.same("y", r.floats(y, len(p.want)), p.want, attendLimit)
+	})
+}
+
+// What a further position costs: its key and value, read once for all heads that share
+// them, and little else. Scales of q8_0 are read in half sectors.
+func TestAttendDecodeBytes(t *testing.T) {
+	t.Parallel()
+	for f, format := range pageFormats {
+		for _, dim := range []int{64, 128} {
+			r := newRig(t)
+			var sectors [2]int64
+			for i, n := range []int{256, 512} {
+				p := r.attention(attention{heads: 4, kv: 1, dim: dim, spans: [][2]int{{n - 1, 1}}}, f)
+				y := r.space(4 * len(p.want))
+				r.launch("attend_decode_"+format.name, rows(1), 0, append([]any{y, uint64(0), uint64(0)}, p.args...)...)
+				sectors[i] = r.last.GlobalLoadSectors
+			}
+			share := float64(32*(sectors[1]-sectors[0])) / float64(256*2*format.Format.RowBytes(dim))
+			limit := 1.02
+			if format.name == "q8_0" {
+				limit = 1.09
+			}
+			if share < 1 || share > limit {
+				t.Errorf("%s, heads of %d: %.3f times a position's bytes are read, limit %v", format.name, dim, share, limit)
+			}
+		}
+	}
+}
