@@ -1,0 +1,67 @@
+//go:build cuda && cgo && linux
+
+package cuda
+
+import (
+	"fmt"
+
+	"github.com/potion-engine/potion/engine"
+)
+
+// kvCache is the pages of one layer, laid out as package kernels says.
+type kvCache struct {
+	b    *Backend
+	spec engine.KVSpec
+	addr uint64 // 0 once freed
+}
+
+// NewKV gives pages of zeros, which is what every format's zero bytes mean.
+func (b *Backend) NewKV(spec engine.KVSpec) (engine.KV, error) {
+	if err := spec.Check(); err != nil {
+		return nil, fmt.Errorf("cuda: %w", err)
+	}
+	if b.ops.pages[spec.Format] == nil {
+		return nil, fmt.Errorf("cuda: KV pages of %v: %w", spec.Format, engine.ErrFormat)
+	}
+	addr, err := b.zeros(roundUp(spec.Bytes(), 4))
+	if err != nil {
+		return nil, fmt.Errorf("a KV cache of %d pages: %w", spec.Pages, err)
+	}
+	return &kvCache{b: b, spec: spec, addr: addr}, nil
+}
+
+func (c *kvCache) Spec() engine.KVSpec { return c.spec }
+
+func (c *kvCache) Free() {
+	if c.addr != 0 {
+		c.b.discard("Free", c.addr)
+		c.addr = 0
+	}
+}
+
+func (c *kvCache) CopyPage(dst, src int) {
+	if dst < 0 || src < 0 || dst >= c.spec.Pages || src >= c.spec.Pages {
+		wrong("CopyPage", "page %d to %d of %d", src, dst, c.spec.Pages)
+	}
+	if dst == src || c.b.queue.closed {
+		return
+	}
+	size := c.spec.PageBytes()
+	command := c.b.queue.next(copying)
+	command.dst, command.src, command.bytes = c.addr+uint64(int64(dst)*size), c.addr+uint64(int64(src)*size), size
+}
+
+// ownKV is kv as the type that this backend makes.
+func (b *Backend) ownKV(op string, kv engine.KV) *kvCache {
+	c, ok := kv.(*kvCache)
+	if !ok {
+		wrong(op, "the KV cache is a %T, which belongs to another backend", kv)
+	}
+	if c.b != b {
+		wrong(op, "the KV cache belongs to another device's backend")
+	}
+	if c.addr == 0 {
+		wrong(op, "the KV cache was freed")
+	}
+	return c
+}

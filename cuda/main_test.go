@@ -1,0 +1,52 @@
+//go:build cuda && cgo && linux
+
+package cuda
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/potion-engine/potion/cuda/driver"
+	"github.com/potion-engine/potion/cuda/emulator"
+)
+
+// The emulated devices of the tests' process.
+const (
+	ordinary = iota
+	small    // has little memory
+	tooOld   // has a compute capability before 7.0
+	doomed   // loses its context in its first launch of a kernel that does much
+	volta    // has the oldest compute capability that is taken
+)
+
+const smallMemory = 24 << 20
+
+func TestMain(m *testing.M) {
+	err := driver.Open(driver.Options{Emulated: []*emulator.Device{
+		ordinary: emulator.New(emulator.Config{Memory: 4 << 30}),
+		small:    emulator.New(emulator.Config{Memory: smallMemory}),
+		tooOld:   emulator.New(emulator.Config{Name: "Potion emulated Pascal", ComputeMajor: 6, ComputeMinor: 1}),
+		doomed:   emulator.New(emulator.Config{MaxInstructions: 100}),
+		volta:    emulator.New(emulator.Config{ComputeMajor: 7, ComputeMinor: 0}),
+	}})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func openDevice(t testing.TB, number int) *Backend {
+	t.Helper()
+	b, err := Open(Options{Device: number, Emulated: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}

@@ -1,0 +1,35 @@
+package cuda
+
+import "github.com/potion-engine/potion/cuda/emulator"
+
+// Options say which device to open.
+type Options struct {
+	// Device is its number, from 0, as nvidia-smi lists them (CUDA_VISIBLE_DEVICES
+	// applies).
+	Device int
+
+	// Emulated asks for a device in software instead of a GPU. A process uses GPUs or
+	// emulated devices, not both.
+	Emulated bool
+	// Emulator describes the emulated device. The first Open of a process that asks for
+	// one makes it; later ones share it, whatever they say here.
+	Emulator emulator.Config
+}
+
+// ModuleReport says how the driver took one .ptx file.
+type ModuleReport struct {
+	File    string
+	Target  int            // compute capability that its text asks for: 70 for sm_70
+	Skipped bool           // the device is older than that; other kernels do its work
+	Err     error          // what the driver said, nil if it compiled
+	Log     string         // remarks of the compiler
+	Kernels []KernelReport // empty if it did not compile
+}
+
+// KernelReport is what the compiler made of a kernel.
+type KernelReport struct {
+	Entry     string
+	Registers int // of a thread
+	Shared    int // bytes of static shared memory of a block
+	Local     int // bytes of local memory of a thread: spilled registers and arrays
+}
