@@ -79,26 +79,29 @@ func (l Layout) packRow(planes [][]byte, packed []byte) {
 
 // packBlock writes block b of a row.
 func packBlock(f format.Format, planes [][]byte, b int, src []byte) {
+	var q [8]uint32
 	switch f {
 	case format.Q8_0:
 		copy(planes[0][16*b:], src[2:18])
 		copy(planes[1][16*b:], src[18:34])
 		copy(planes[2][2*b:], src[:2])
 	case format.Q4_0:
-		packNibbles(planes[0][16*b:], blockQuads(src[2:], 0))
+		blockQuads(&q, src[2:], 0)
+		packNibbles(planes[0][16*b:], q[:])
 		copy(planes[1][2*b:], src[:2])
 	case format.Q4_1:
-		packNibbles(planes[0][16*b:], blockQuads(src[4:], 0))
+		blockQuads(&q, src[4:], 0)
+		packNibbles(planes[0][16*b:], q[:])
 		copy(planes[1][4*b:], src[:4])
 	case format.Q5_0:
-		q := blockQuads(src[6:], load32(src[2:]))
-		packNibbles(planes[0][16*b:], q)
-		packBits(planes[1][4*b:], q, 4)
+		blockQuads(&q, src[6:], load32(src[2:]))
+		packNibbles(planes[0][16*b:], q[:])
+		packBits(planes[1][4*b:], q[:], 4)
 		copy(planes[2][2*b:], src[:2])
 	case format.Q5_1:
-		q := blockQuads(src[8:], load32(src[4:]))
-		packNibbles(planes[0][16*b:], q)
-		packBits(planes[1][4*b:], q, 4)
+		blockQuads(&q, src[8:], load32(src[4:]))
+		packNibbles(planes[0][16*b:], q[:])
+		packBits(planes[1][4*b:], q[:], 4)
 		copy(planes[2][4*b:], src[:4])
 	default:
 		packSuperBlock(f, planes, b, src)
@@ -107,33 +110,32 @@ func packBlock(f format.Format, planes [][]byte, b int, src []byte) {
 
 // packSuperBlock writes super-block b of a row.
 func packSuperBlock(f format.Format, planes [][]byte, b int, src []byte) {
+	var q [64]uint32
 	switch f {
 	case format.Q2_K:
-		q := quarterQuads(src[16:], 0)
+		addQuarters(&q, src[16:80], 0)
 		packPairs(planes[0][64*b:], q[:], 0)
 		copy(planes[1][16*b:], src[:16])
 		copy(planes[2][4*b:], src[80:84])
 	case format.Q3_K:
-		q := quarterQuads(src[32:], 0)
+		addQuarters(&q, src[32:96], 0)
 		addMask(&q, src, 2)
 		packPairs(planes[0][64*b:], q[:], 0)
 		packBits(planes[1][32*b:], q[:], 2)
 		packScales(planes[2][16*b:], src[96:])
 	case format.Q4_K:
-		q := nibbleQuads(src[16:], 32)
+		nibbleQuads(&q, src[16:144], 32)
 		packNibbles(planes[0][128*b:], q[:])
 		packScaleMins(planes[1][16*b:], src)
 	case format.Q5_K:
-		q := nibbleQuads(src[48:], 32)
+		nibbleQuads(&q, src[48:176], 32)
 		addMask(&q, src[16:], 4)
 		packNibbles(planes[0][128*b:], q[:])
 		packBits(planes[1][32*b:], q[:], 4)
 		packScaleMins(planes[2][16*b:], src)
 	case format.Q6_K:
-		q, high := nibbleQuads(src, 64), quarterQuads(src[128:], 4)
-		for i := range high {
-			q[i] |= high[i]
-		}
+		nibbleQuads(&q, src[:128], 64)
+		addQuarters(&q, src[128:192], 4)
 		for i := range 4 {
 			packNibbles(planes[0][64*b+16*i:], q[16*i:][:8])
 			packNibbles(planes[1][64*b+16*i:], q[16*i+8:][:8])

@@ -15,46 +15,50 @@ func spread(nibble uint32) uint32 { return nibble * 0x00204081 & each(1) } // bi
 
 // blockQuads are the codes of a block of 32: qs[j] holds number j in its low nibble and
 // j+16 in its high one, bit j of high is bit 4 of number j.
-func blockQuads(qs []byte, high uint32) []uint32 {
-	q := make([]uint32, 8)
+func blockQuads(q *[8]uint32, qs []byte, high uint32) {
 	for i := range 4 {
 		w := load32(qs[4*i:])
 		q[i] = w & each(15)
 		q[i+4] = w >> 4 & each(15)
 	}
-	for i := range q {
-		q[i] |= spread(high>>(4*i)&15) << 4
+	for i := 0; high != 0; i, high = i+1, high>>4 {
+		q[i] |= spread(high&15) << 4
 	}
-	return q
 }
 
 // nibbleQuads are four bits of the codes of a super-block: a run of bytes holds the
 // numbers of one run in its low nibbles, those of the next run in its high ones.
-func nibbleQuads(qs []byte, run int) (q [64]uint32) {
-	for i := range q {
-		n := 4 * i
-		w := load32(qs[n/(2*run)*run+n%run:])
-		q[i] = w >> (n / run % 2 * 4) & each(15)
+func nibbleQuads(q *[64]uint32, qs []byte, run int) {
+	for n := 0; n < len(qs); n += 4 {
+		w := load32(qs[n:])
+		at := (n/run*2*run + n%run) / 4
+		q[at] = w & each(15)
+		q[at+run/4] = w >> 4 & each(15)
 	}
-	return q
 }
 
-// quarterQuads are two bits of the codes of a super-block, shifted left: byte 32h+l
-// holds numbers 128h + l, +32, +64 and +96, lowest bits first.
-func quarterQuads(qs []byte, shift int) (q [64]uint32) {
-	for i := range q {
-		n := 4 * i
-		w := load32(qs[n/128*32+n%32:])
-		q[i] = w >> (n % 128 / 32 * 2) & each(3) << shift
+// addQuarters adds two bits to each code of a super-block: byte 32h+l holds numbers
+// 128h + l, +32, +64 and +96, lowest bits first.
+func addQuarters(q *[64]uint32, qs []byte, shift int) {
+	for h := range 2 {
+		half := q[32*h:][:32]
+		for i := range 8 {
+			w := load32(qs[32*h+4*i:])
+			half[i] |= w & each(3) << shift
+			half[i+8] |= w >> 2 & each(3) << shift
+			half[i+16] |= w >> 4 & each(3) << shift
+			half[i+24] |= w >> 6 & each(3) << shift
+		}
 	}
-	return q
 }
 
 // addMask adds one bit to each code: bit b of mask[l] belongs to number 32b + l.
 func addMask(q *[64]uint32, mask []byte, shift int) {
-	for i := range q {
-		n := 4 * i
-		q[i] |= load32(mask[n%32:]) >> (n / 32) & each(1) << shift
+	for l := range 8 {
+		w := load32(mask[4*l:])
+		for b := range 8 {
+			q[8*b+l] |= w >> b & each(1) << shift
+		}
 	}
 }
 
@@ -70,11 +74,8 @@ func packNibbles(dst []byte, q []uint32) {
 // packPairs writes bits shift+1 and shift: word i = quads 4i..4i+3 at bits 0, 2, 4, 6.
 func packPairs(dst []byte, q []uint32, shift int) {
 	for i := range len(q) / 4 {
-		var w uint32
-		for j, v := range q[4*i:][:4] {
-			w |= v >> shift & each(3) << (2 * j)
-		}
-		put32(dst[4*i:], w)
+		v := q[4*i:][:4]
+		put32(dst[4*i:], v[0]>>shift&each(3)|v[1]>>shift&each(3)<<2|v[2]>>shift&each(3)<<4|v[3]>>shift&each(3)<<6)
 	}
 }
 
