@@ -14,7 +14,10 @@ type Workspace struct {
 
 	// Probe, if not nil, is called with the residual stream [T, C] that goes into layer 0
 	// (layer is -1) and that comes out of each layer, once its work is queued. It may Read.
+	// Logits within it are those that the output layer makes of the stream at that point.
 	Probe func(layer int, x engine.Tensor)
+	// Attention, if not nil, receives the attention weights of chosen rows.
+	Attention *AttentionProbe
 
 	b                engine.Backend
 	x, h, q, k, v, a engine.Tensor // residual stream, normed, projections, attention's result
@@ -23,6 +26,18 @@ type Workspace struct {
 	rope, ropeLocal  engine.RopeSpec
 	attend           engine.AttendSpec
 	all              []engine.Tensor
+}
+
+// AttentionProbe receives the attention weights of some rows of each step, layer by layer.
+type AttentionProbe struct {
+	// Rows of the step, and Weights [len(Rows)*H, P] on the model's backend, with row i*H+h
+	// for head h of Rows[i] and a column for each position up to the greatest: see
+	// engine.AttendSpec.
+	Rows    []int32
+	Weights engine.Tensor
+	// Visit is called once the weights of a layer are queued; Weights holds them until the
+	// next layer. It may Read.
+	Visit func(layer int)
 }
 
 // NewWorkspace makes the memory for steps of up to rows rows in a session of the given
@@ -139,7 +154,14 @@ func (m *Model) attention(w *Workspace, i int, kv engine.KV, step *engine.Step) 
 	}
 	b.Store(kv, k, v, step)
 	w.attend.Window = c.window(i)
+	w.attend.Weights, w.attend.WeightRows = engine.Tensor{}, nil
+	if p := w.Attention; p != nil {
+		w.attend.Weights, w.attend.WeightRows = p.Weights, p.Rows
+	}
 	b.Attend(a, q, kv, step, &w.attend)
+	if w.Attention != nil {
+		w.Attention.Visit(i)
+	}
 	b.Linear(h, a, l.o, l.oBias)
 	if c.PostNorm {
 		b.RMSNorm(h, h, l.postAttn, c.NormEps)

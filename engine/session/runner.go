@@ -123,6 +123,13 @@ func (r *Runner) Options() Options { return r.o }
 // Probe sets what is shown the residual stream between layers; see model.Workspace.
 func (r *Runner) Probe(p func(layer int, x engine.Tensor)) { r.ws.Probe = p }
 
+// ProbeAttention sets what receives attention weights; nil ends it. See model.Workspace.
+func (r *Runner) ProbeAttention(p *model.AttentionProbe) { r.ws.Attention = p }
+
+// Lens is for use within a probe of the residual stream: what the output layer makes of rows
+// of the step at that point, at most Options.Logits of them. It holds until the next call.
+func (r *Runner) Lens(rows []int32) engine.Tensor { return r.Model.Logits(r.ws, rows) }
+
 // NewSequence begins an empty sequence.
 func (r *Runner) NewSequence() *Sequence {
 	return &Sequence{r: r, pages: make([]int32, 0, pagesFor(r.o.Context))}
