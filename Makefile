@@ -6,7 +6,20 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS := -s -w -X main.version=$(VERSION)
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 # Packages in which several goroutines share memory.
-CONCURRENT := ./cpu/... ./engine/session/... ./engine/tokenizer/... ./engine/sample/... ./engine/chat/...
+CONCURRENT := ./cpu/... ./engine/session/... ./engine/tokenizer/... ./engine/sample/... ./engine/chat/... ./cuda/driver/...
+
+# On Linux with gcc the GPU backend is built in; it needs no CUDA toolkit, and no driver before
+# it is used. Elsewhere, or with CUDA=0, the program runs on the CPU only. The checksum is there
+# because Go does not notice a changed header.
+CUDA ?= $(if $(and $(filter linux,$(shell $(GO) env GOOS)),$(shell command -v $${CC:-gcc} 2>/dev/null)),1,0)
+ifeq ($(CUDA),1)
+export CGO_ENABLED := 1
+export CGO_CFLAGS := -O2 "-I$(CURDIR)/cuda/driver/include" -DPOTION_CUDA_H=$(shell cksum < cuda/driver/include/cuda.h | cut -d' ' -f1)
+TAGS := -tags cuda,netgo,osusergo
+else
+export CGO_ENABLED := 0
+TAGS :=
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test race lint bench cross fuzz clean
@@ -15,24 +28,31 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/potion
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/potion
+ifneq ($(CUDA),1)
+	@echo 'building for the CPU only: the GPU backend needs Linux and gcc' >&2
+endif
+	$(GO) build -trimpath $(TAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/potion
 
 run: build ## generate a story from the embedded demo model
 	./$(BIN) generate --seed 7 -n 120 "Once upon a time"
 
 test: ## run all tests
-	CGO_ENABLED=0 $(GO) test ./...
+	$(GO) test $(TAGS) ./...
 
 race: ## run the tests of concurrent packages under the race detector (needs gcc)
-	CGO_ENABLED=1 $(GO) test -race $(CONCURRENT)
+	CGO_ENABLED=1 $(GO) test -race -short $(TAGS) $(CONCURRENT)
 
 lint: ## gofmt, go vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { echo 'not gofmt-clean:'; gofmt -l .; exit 1; }
-	$(GO) vet ./...
-	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+ifeq ($(CUDA),1)
+	$(GO) vet $(TAGS) ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(TAGS) ./cuda/... ./cmd/...
+endif
 
 bench: ## time every operation of the CPU backend
-	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchtime 0.3s ./cpu
+	$(GO) test -run '^$$' -bench . -benchtime 0.3s ./cpu
 
 cross: ## build for every platform
 	@for p in $(PLATFORMS); do \

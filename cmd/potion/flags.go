@@ -31,14 +31,18 @@ func modelFlag() cli.Flag {
 // that the command uses unless told otherwise.
 func deviceFlags(kv format.Format) []cli.Flag {
 	return []cli.Flag{
-		modelFlag(), deviceFlag(), threadsFlag(), activationsFlag(),
+		modelFlag(), deviceFlag(), requireFlag(), threadsFlag(), activationsFlag(),
 		&cli.IntFlag{Name: "ctx", Aliases: []string{"c"}, Usage: "context in `TOKENS`", DefaultText: fmt.Sprintf("the model's, at most %d", defaultContext), Category: catModel},
 		&cli.StringFlag{Name: "kv", Value: strings.ToLower(kv.String()), Usage: "`FORMAT` of the KV cache: f32, f16 or q8_0", Category: catModel},
 	}
 }
 
 func deviceFlag() cli.Flag {
-	return &cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to run on: auto or cpu", Category: catModel}
+	return &cli.StringFlag{Name: "device", Value: "auto", Usage: "`DEVICE` to run on: auto (a GPU if there is one), cpu, cuda, cuda:N, or emulated (a GPU in software, slow, for checks)", Category: catModel}
+}
+
+func requireFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "require-gpu", Usage: "fail where there is no usable GPU, instead of running on the CPU", Category: catModel}
 }
 
 func threadsFlag() cli.Flag {

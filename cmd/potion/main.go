@@ -82,6 +82,7 @@ func newApp() *cli.App {
 			infoCommand(),
 			convertCommand(),
 			parityCommand(),
+			doctorCommand(),
 			completionCommand(),
 		},
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/potion-engine/potion/cpu"
 	"github.com/potion-engine/potion/engine"
 	"github.com/potion-engine/potion/engine/format"
 	"github.com/potion-engine/potion/engine/model"
@@ -103,27 +102,6 @@ func openTokenizer(c *cli.Context, f *modelfile.File) (*tokenizer.Tokenizer, err
 	return tok, nil
 }
 
-// openDevice opens the backend that --device names.
-func openDevice(c *cli.Context) (engine.Backend, error) {
-	o := cpu.Options{Threads: c.Int("threads")}
-	if o.Threads < 0 || o.Threads > 1024 {
-		return nil, usage("--threads %d: want 1 to 1024", o.Threads)
-	}
-	switch a := c.String("activations"); a {
-	case "f32":
-	case "int8":
-		o.Int8Activations = true
-	default:
-		return nil, usage("--activations %s: want f32 or int8", a)
-	}
-	switch d := c.String("device"); d {
-	case "auto", "cpu":
-		return cpu.New(o)
-	default:
-		return nil, usage("--device %s: this build runs on the cpu only; want auto or cpu", d)
-	}
-}
-
 func kvFormat(c *cli.Context, config *model.Config) (format.Format, error) {
 	name := c.String("kv")
 	f, err := format.Parse(name)
@@ -157,12 +135,16 @@ func checkMemory(ck model.Checkpoint, o session.Options, info engine.Info) error
 	if err != nil {
 		return err
 	}
-	if info.Memory == 0 || weights+kv+work <= info.Memory {
+	memory := info.Memory
+	if info.Kind == "cuda" && info.Free > 0 {
+		memory = info.Free // others may use the GPU; a CPU's memory can be swapped and mapped
+	}
+	if memory == 0 || weights+kv+work <= memory {
 		return nil
 	}
 	head := fmt.Sprintf("%s: weights %s, KV cache for %d tokens %s, activations %s: together more than the %s of %s",
-		ck.Path(), size(weights), o.Context, size(kv), size(work), size(info.Memory), info.Name)
-	fits := (info.Memory - weights - work) / max(kv/int64(o.Context), 1)
+		ck.Path(), size(weights), o.Context, size(kv), size(work), size(memory), info.Name)
+	fits := (memory - weights - work) / max(kv/int64(o.Context), 1)
 	if fits < 16 {
 		return fmt.Errorf("%s; it does not fit", head)
 	}
