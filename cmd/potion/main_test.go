@@ -255,6 +255,9 @@ func TestFailures(t *testing.T) {
 		{[]string{"generate", "a", "--logit-bias", "5000=1"}, exitUsage, "5000"},
 		{[]string{"generate", "a", "--kv", "q4_0"}, exitUsage, "f32, f16 or q8_0"},
 		{[]string{"generate", "a", "--device", "abacus"}, exitUsage, "abacus"},
+		{[]string{"generate", "a", "--device", "cuda:x"}, exitUsage, "cuda:N"},
+		{[]string{"generate", "a", "--device", "cuda:999"}, exitFailed, "no usable device"},
+		{[]string{"generate", "a", "--device", "cpu", "--require-gpu"}, exitUsage, "exclude each other"},
 		{[]string{"generate", "a", "--activations", "int4"}, exitUsage, "int4"},
 		{[]string{"generate", ""}, exitFailed, "the prompt is empty"},
 		{[]string{"generate", strings.Repeat("once ", 300)}, exitFailed, "do not fit the context of 256"},
@@ -346,5 +349,19 @@ func TestParity(t *testing.T) {
 	}
 	if !got.Pass || got.Model.Tokens != 13 || len(got.Model.Layers) != 6 || !(got.Model.Layers[5].NMSE < 1e-11) {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	var got examination
+	if err := json.Unmarshal([]byte(must(t, "", "doctor", "--json", "--device", "cpu")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Device != "cpu" || got.CPU.Name == "" || got.CPU.Units < 1 || got.Verdict == "" {
+		t.Errorf("%+v", got)
+	}
+	if text := must(t, "", "doctor"); !strings.Contains(text, "models run on") {
+		t.Errorf("no verdict: %s", text)
 	}
 }
