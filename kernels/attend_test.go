@@ -204,3 +204,34 @@ func TestAttendDecodeBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestAttendAny(t *testing.T) {
+	t.Parallel()
+	eachAttention(t, func(a attention) bool { return a.dim < 256 || a.dim == 288 }, func(r *rig, p *problem) {
+		y := r.space(4 * len(p.want))
+		r.launch("attend_any_"+p.cache.name, emulator.Dim3{X: len(p.pos), Y: p.heads, Z: 1}, 4*p.dim, append([]any{y}, p.args...)...)
+		r.same("y", r.floats(y, len(p.want)), p.want, attendLimit)
+	})
+}
+
+func TestAttendWeights(t *testing.T) {
+	t.Parallel()
+	eachAttention(t, func(a attention) bool { return a.name != "group" }, func(r *rig, p *problem) {
+		chosen := []int32{int32(len(p.pos) - 1), 0}
+		cols := 3
+		for _, pos := range p.pos {
+			cols = max(cols, int(pos)+4)
+		}
+		n := len(chosen) * p.heads * cols
+		weights := r.space(4 * n)
+		args := append([]any{weights, r.put(chosen), uint32(cols)}, p.args...)
+		r.launch("attend_weights_"+p.cache.name, emulator.Dim3{X: len(chosen), Y: p.heads, Z: 1}, 0, args...)
+		want := make([]float64, n)
+		for i, t := range chosen {
+			for h := range p.heads {
+				copy(want[(i*p.heads+h)*cols:], p.weights[int(t)*p.heads+h])
+			}
+		}
+		r.same("weights", r.floats(weights, n), want, attendLimit)
+	})
+}

@@ -23,6 +23,7 @@ func macros() template.FuncMap {
 			n, err := strconv.Atoi(b)
 			return a + n, err
 		},
+		"of":    of,
 		"quiet": quiet,
 		"split": strings.Fields,
 	}

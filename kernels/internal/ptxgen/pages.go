@@ -18,5 +18,10 @@ func pages() []page {
 // Raw is the number of 32-bit registers that 8 numbers take without their scale.
 func (p page) Raw() int { return 2 * p.Bytes }
 
-// QAlign is the alignment that queries need.
-func (p page) QAlign() int { return 16 }
+// at is a page format with the register of an address.
+type at struct {
+	page
+	At string
+}
+
+func of(p page, register string) at { return at{p, register} }
