@@ -23,8 +23,9 @@ const (
 const smallMemory = 24 << 20
 
 func TestMain(m *testing.M) {
+	const endless = 1 << 22 // instructions of a warp: far beyond any kernel here
 	err := driver.Open(driver.Options{Emulated: []*emulator.Device{
-		ordinary: emulator.New(emulator.Config{Memory: 4 << 30}),
+		ordinary: emulator.New(emulator.Config{Memory: 4 << 30, MaxInstructions: endless}),
 		small:    emulator.New(emulator.Config{Memory: smallMemory}),
 		tooOld:   emulator.New(emulator.Config{Name: "Potion emulated Pascal", ComputeMajor: 6, ComputeMinor: 1}),
 		doomed:   emulator.New(emulator.Config{MaxInstructions: 100}),

@@ -40,10 +40,12 @@ func (b *Backend) findOperations() operations {
 		softCap:   b.kernel("softcap_f32"),
 		topK:      b.kernel("topk_f32"),
 		topKMerge: b.kernel("topk_f32_merge"),
+
+		attendCombine: b.kernel("attend_combine_f32"),
 	}
 	for _, f := range []format.Format{format.F32, format.F16, format.Q8_0} {
 		name := strings.ToLower(f.String())
-		o.pages[f] = &pageKernels{store: b.kernel("store_" + name)}
+		o.pages[f] = &pageKernels{store: b.kernel("store_" + name), decode: b.kernel("attend_decode_" + name)}
 	}
 	for _, f := range format.All() {
 		name := strings.ToLower(f.String())
