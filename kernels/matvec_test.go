@@ -161,6 +161,12 @@ func (r *weightRig) launch(entry string, grid [3]int, args ...any) {
 // product runs matvec or matmul on t rows of x and returns y.
 func (r *weightRig) product(op string, w testWeight, x []float32, t int, bias []float32) []float32 {
 	r.Helper()
+	return r.productAt(op, w, r.upload(x), t, bias, w.Matvec(t))
+}
+
+// productAt is product with x on the device and a choice of matvec's launch.
+func (r *weightRig) productAt(op string, w testWeight, x uint64, t int, bias []float32, l repack.MatvecLaunch) []float32 {
+	r.Helper()
 	y, err := r.Alloc(int64(4 * t * w.Rows))
 	if err != nil {
 		r.Fatal(err)
@@ -169,11 +175,10 @@ func (r *weightRig) product(op string, w testWeight, x []float32, t int, bias []
 	if bias != nil {
 		biasAt = r.upload(bias)
 	}
-	args := append([]any{y, r.upload(x)}, w.planes()...)
+	args := append([]any{y, x}, w.planes()...)
 	args = append(args, biasAt, uint32(w.Rows), uint32(w.Cols))
 	entry := op + "_" + strings.ToLower(w.Format.String())
 	if op == "matvec" {
-		l := w.Matvec(t)
 		r.launch(entry, l.Grid, append(args, l.Parts, l.Rows)...)
 	} else {
 		r.launch(entry, w.MatmulGrid(t), append(args, uint32(t))...)
@@ -181,7 +186,7 @@ func (r *weightRig) product(op string, w testWeight, x []float32, t int, bias []
 	return r.floats(y, t*w.Rows)
 }
 
-// checkProduct holds y to float64 sums over the packed weights.
+// checkProduct compares y with float64 sums and with a second call.
 func (r *weightRig) checkProduct(op string, f format.Format, n, k, t int, biased bool) {
 	r.Helper()
 	w, x := r.weight(f, n, k), r.normal(t*k)
@@ -190,12 +195,26 @@ func (r *weightRig) checkProduct(op string, f format.Format, n, k, t int, biased
 		bias = r.normal(n)
 	}
 	y := r.product(op, w, x, t, bias)
+	name := fmt.Sprintf("%s %v: y [%d, %d], K = %d, bias %v", op, f, t, n, k, biased)
+	r.compare(name, y, w, x, t, bias)
+	again := r.product(op, w, x, t, bias)
+	for i := range y {
+		if math.Float32bits(again[i]) != math.Float32bits(y[i]) {
+			r.Fatalf("%s: the second call differs at y[%d, %d]: %v, %v", name, i/n, i%n, y[i], again[i])
+		}
+	}
+}
+
+// compare holds y to float64 sums over the packed weights.
+func (r *weightRig) compare(name string, y []float32, w testWeight, x []float32, t int, bias []float32) {
+	r.Helper()
+	f, n, k := w.Format, w.Rows, w.Cols
 	var errors, power, worst float64
 	worstAt := 0
 	for i := range t {
 		for j := range n {
 			want := f.DotRef(w.row(j), x[i*k:(i+1)*k])
-			if biased {
+			if bias != nil {
 				want += float64(bias[j])
 			}
 			d := float64(y[i*n+j]) - want
@@ -206,15 +225,8 @@ func (r *weightRig) checkProduct(op string, f format.Format, n, k, t int, biased
 			power += want * want
 		}
 	}
-	name := fmt.Sprintf("%s %v: y [%d, %d], K = %d, bias %v", op, f, t, n, k, biased)
 	if limit, _ := backendtest.Limit("Linear", f, false); !(errors <= limit*power) {
 		r.Errorf("%s: NMSE %.2g, limit %g; worst y[%d, %d], off by %g", name, errors/power, limit, worstAt/n, worstAt%n, worst)
-	}
-	again := r.product(op, w, x, t, bias)
-	for i := range y {
-		if math.Float32bits(again[i]) != math.Float32bits(y[i]) {
-			r.Fatalf("%s: the second call differs at y[%d, %d]: %v, %v", name, i/n, i%n, y[i], again[i])
-		}
 	}
 }
 
@@ -258,6 +270,40 @@ func TestMatvecLongRows(t *testing.T) {
 		r.checkProduct("matvec", f, 3, 14336, 1, true)
 		r.checkProduct("matvec", f, 5, 5120, 2, false)
 	})
+}
+
+// Every way of sharing the work out gives the same numbers.
+func TestMatvecLaunches(t *testing.T) {
+	t.Parallel()
+	for _, f := range []format.Format{format.F32, format.F16, format.Q4_K, format.Q8_0, format.Q3_K} {
+		r := newWeightRig(t, 600+uint64(f))
+		const n, k, rows = 75, 2304, 2
+		w, x, bias := r.weight(f, n, k), r.normal(rows*k), r.normal(n)
+		at := r.upload(x)
+		for _, parts := range []int{1, 2, 4} {
+			for _, each := range []int{4, 8, 16, 32} {
+				blocks := (n + each*4/parts - 1) / (each * 4 / parts)
+				l := repack.MatvecLaunch{Grid: [3]int{rows, blocks, 1}, Parts: uint32(parts), Rows: uint32(each)}
+				y := r.productAt("matvec", w, at, rows, bias, l)
+				r.compare(fmt.Sprintf("%v, %d parts, %d rows", f, parts, each), y, w, x, rows, bias)
+			}
+		}
+	}
+}
+
+// Of float weights x may lie at any multiple of 4 bytes.
+func TestProductsOfMisalignedX(t *testing.T) {
+	t.Parallel()
+	for _, f := range []format.Format{format.F32, format.F16, format.BF16} {
+		r := newWeightRig(t, 700+uint64(f))
+		const n, k, rows = 9, 44, 3
+		w, x := r.weight(f, n, k), r.normal(1+rows*k)
+		at := r.upload(x) + 4
+		for _, op := range []string{"matvec", "matmul"} {
+			y := r.productAt(op, w, at, rows, nil, w.Matvec(rows))
+			r.compare(fmt.Sprintf("%s %v", op, f), y, w, x[1:], rows, nil)
+		}
+	}
 }
 
 // What a decode kernel is judged by: every byte of the weight is asked for once, in whole

@@ -16,7 +16,6 @@ type codec struct {
 	picture  []string // what is in a record
 	origin   int      // the code that stands for 0
 	sums     int      // matvec needs the sum of every so many x of a unit; 0 if none
-	lesson   []string // what is worth knowing about matvec's inner loop
 
 	row   func(t *text, set string) // matvec: partial sum of one row from register set
 	eight func(t *text)             // matmul, embed: w0..w7 from the registers that loadEight filled
@@ -114,8 +113,8 @@ func (t *text) toFloats(dst string, from int, c, origin string) {
 		bytes = append(bytes, fmt.Sprintf("prmt.b32 %s%d, %s, %%two23, 0x765%d;", dst, from+i, c, i))
 		subs = append(subs, fmt.Sprintf("sub.f32 %s%d, %s%d, %s;", dst, from+i, dst, from+i, origin))
 	}
-	t.line("%s // 2^23 + code", strings.Join(bytes, " "))
-	t.line("%s // code - origin", strings.Join(subs, " "))
+	t.line("%s", strings.Join(bytes, " "))
+	t.line("%s", strings.Join(subs, " "))
 }
 
 // dot adds v0..v3 times x[from..from+3] to a sum, or starts it.

@@ -71,7 +71,7 @@ func layOut(ptx string) string {
 			blank = false
 		}
 		code, comment, commented := strings.Cut(line, "//")
-		code = strings.TrimSpace(code)
+		code = strings.ReplaceAll(strings.Join(strings.Fields(code), " "), "+0]", "]")
 		if code == "}" || strings.HasPrefix(code, ")") {
 			depth--
 		}

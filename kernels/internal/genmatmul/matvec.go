@@ -7,23 +7,23 @@ import (
 
 // matvec is the data of matvec.ptx.tmpl.
 type matvec struct {
-	codec
-	Name, Format, Picture, Lesson           string
-	BlockLen, Unit, Last, Depth, DepthBytes int
-	Planes                                  []plane
-	BytesPerNumber                          string
-	Registers, Strides, Prepare, Units      string
-	Addresses, LoadX, Preload, Rows         string
-	Tree                                    []int
+	Float                                    bool // no scales: any K
+	Name, Format, Picture                    string
+	BlockLen, Unit, Last, Depth, DepthBytes  int
+	Planes                                   []plane
+	BytesPerNumber                           string
+	Registers, Strides, Prepare, Units       string
+	Addresses, LoadX, Preload, Explain, Rows string
+	Tree                                     []int
 }
 
 func newMatvec(c codec) matvec {
 	return matvec{
-		codec: c, Name: strings.ToLower(c.format), Format: c.format, Picture: pictureLines(c),
+		Float: c.isFloat(), Name: strings.ToLower(c.format), Format: c.format, Picture: pictureLines(c),
 		BlockLen: c.blockLen, Unit: c.unit, Last: c.unit - 1, Depth: c.depth, DepthBytes: 128 * c.depth,
 		Planes: c.planes, BytesPerNumber: bytesPerNumber(c),
 		Registers: c.registers(), Strides: strides(c), Prepare: c.prepare(), Units: c.unitCount(),
-		Addresses: c.addresses(), LoadX: c.loadX(), Preload: c.preload(), Rows: c.rows(),
+		Addresses: c.addresses(), LoadX: c.loadX(), Preload: c.preload(), Explain: c.explain(), Rows: c.rows(),
 		Tree: []int{16, 8, 4, 2, 1},
 	}
 }
@@ -120,21 +120,21 @@ func (c codec) prepare() string {
 	case "12":
 		t.line("// the lane's bits 12j..12j+11 of words 1..3 of the record s, j = lane %% 8")
 		t.line("and.b32 %%c, %%lane, 7;")
-		t.line("setp.lt.u32 %%first, %%c, 3; // they begin in word 1")
-		t.line("setp.lt.u32 %%early, %%c, 6; // or in word 2")
+		t.line("setp.lt.u32 %%first, %%c, 3; setp.lt.u32 %%early, %%c, 6; // they begin in word 1; or in word 2")
 		t.line("mul.lo.u32 %%shift, %%c, 12;")
 	case "24":
 		t.line("// the lane's bits 24j..24j+23 of words 0..2 of the record s, j = lane %% 4")
 		t.line("and.b32 %%c, %%lane, 3;")
-		t.line("setp.lt.u32 %%first, %%c, 2; // they begin in word 0")
-		t.line("setp.lt.u32 %%early, %%c, 3; // or in word 1")
+		t.line("setp.lt.u32 %%first, %%c, 2; setp.lt.u32 %%early, %%c, 3; // they begin in word 0; or in word 1")
 		t.line("mul.lo.u32 %%shift, %%c, 24;")
 	}
 	t.line("// rows that do not exist count as zeros")
 	for i := range c.depth {
+		var clear []string
 		for _, p := range c.loads() {
-			t.line("%s", p.clear(set(i)))
+			clear = append(clear, p.clear(set(i)))
 		}
+		t.line("%s", strings.Join(clear, " "))
 	}
 	return t.String()
 }
@@ -178,8 +178,8 @@ func (c codec) loadX() string {
 		c.loadRaggedX(t)
 		return t.String()
 	}
-	for i := 0; i < c.unit; i += 4 {
-		t.line("ld.global.nc.v4.f32 {%s}, [%%x_at+%d];", run("%x", i, 4), 4*i)
+	for i := 0; i < c.unit; i += 8 {
+		t.line("ld.global.nc.v4.f32 {%s}, [%%x_at+%d]; ld.global.nc.v4.f32 {%s}, [%%x_at+%d];", run("%x", i, 4), 4*i, run("%x", i+4, 4), 4*i+16)
 	}
 	if c.sums == 0 {
 		return t.String()
@@ -192,8 +192,8 @@ func (c codec) loadX() string {
 		for i := from + 2; i < from+c.sums; i++ {
 			adds = append(adds, fmt.Sprintf("add.f32 %%sum%d, %%sum%d, %%x%d;", s, s, i))
 		}
-		for i := 0; i < len(adds); i += 5 {
-			t.line("%s", strings.Join(adds[i:min(i+5, len(adds))], " "))
+		for i := 0; i < len(adds); i += 8 {
+			t.line("%s", strings.Join(adds[i:min(i+8, len(adds))], " "))
 		}
 	}
 	return t.String()
@@ -249,14 +249,24 @@ func (c codec) preload() string {
 	return t.String()
 }
 
+// explain says how codes become numbers, before the loop that does it.
+func (c codec) explain() string {
+	if c.isFloat() {
+		return ""
+	}
+	t := &text{}
+	t.line("// Four codes at a time: c = the codes of four neighbouring numbers, one to a byte. Put under the")
+	t.line("// exponent of 2^23, a byte is the float32 2^23 + code; subtracting origin is exact. The scale is")
+	t.line("// applied once to the sum over all numbers that share it.")
+	return t.String()
+}
+
 func (c codec) rows() string {
 	t := &text{}
 	for i := range c.depth {
-		t.line("// row i+%d", i)
-		t.line("ld.shared.f32 %%acc, [%%cell+%d];", 128*i)
+		t.line("ld.shared.f32 %%acc, [%%cell+%d]; // row i+%d: acc = partial[warp][i+%d][lane]", 128*i, i, i)
 		c.row(t, set(i))
-		t.line("st.shared.f32 [%%cell+%d], %%acc;", 128*i)
-		t.line("// its registers take row i+%d", i+c.depth)
+		t.line("st.shared.f32 [%%cell+%d], %%acc; // and row i+%d takes the registers", 128*i, i+c.depth)
 		c.loadRow(t, i)
 	}
 	return t.String()

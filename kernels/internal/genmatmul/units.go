@@ -46,7 +46,7 @@ func pairs(q string, i int) string {
 func rowOf32(takes func(set string, i int) string, scales func(t *text, set string)) func(t *text, set string) {
 	return func(t *text, set string) {
 		for i := range 8 {
-			t.line("%s // codes of numbers %d..%d", takes(set, i), 4*i, 4*i+3)
+			t.line("%s // numbers %d..%d", takes(set, i), 4*i, 4*i+3)
 			t.quad("%c", "%origin")
 			t.dot(fmt.Sprintf("%%dot%d", i/4), 4*i, i%4 == 0)
 		}
@@ -59,7 +59,7 @@ func rowOf32(takes func(set string, i int) string, scales func(t *text, set stri
 func rowOf64(takes func(set string, i int) string, scales func(t *text, set string)) func(t *text, set string) {
 	return func(t *text, set string) {
 		for i := range 16 {
-			t.line("%s // codes of numbers %d..%d", takes(set, i), 4*i, 4*i+3)
+			t.line("%s // numbers %d..%d", takes(set, i), 4*i, 4*i+3)
 			t.quad("%c", "%origin")
 			t.dot(fmt.Sprintf("%%dot%d", i/4), 4*i, i%4 == 0)
 		}
@@ -75,33 +75,25 @@ func onlyScale(t *text, set string) {
 
 // scaleAndMin ends a row of a format with a minimum for each 32 numbers.
 func scaleAndMin(t *text, set string) {
-	t.line("mov.b32 {%%lo, %%hi}, %%dm%s;", set)
-	t.line("cvt.f32.f16 %%d, %%lo; cvt.f32.f16 %%m, %%hi;")
-	t.line("fma.rn.f32 %%acc, %%d, %%dot0, %%acc; // d * sum code x")
-	t.line("fma.rn.f32 %%acc, %%m, %%sum0, %%acc; // m * sum x")
+	t.line("mov.b32 {%%lo, %%hi}, %%dm%s; cvt.f32.f16 %%d, %%lo; cvt.f32.f16 %%m, %%hi;", set)
+	t.line("fma.rn.f32 %%acc, %%d, %%dot0, %%acc; fma.rn.f32 %%acc, %%m, %%sum0, %%acc; // d * sum code x + m * sum x")
 }
 
 // sixBitScaleAndMin ends a row of Q4_K and Q5_K. Their record s is d, dm and 8 times 12
 // bits; the lane's 12 bits lie in two neighbouring words.
 func sixBitScaleAndMin(t *text, set string) {
-	t.line("mov.b32 {%%lo, %%hi}, %%s%s0;", set)
-	t.line("cvt.f32.f16 %%d, %%lo; cvt.f32.f16 %%m, %%hi;")
-	t.line("selp.b32 %%c, %%s%s2, %%s%s3, %%early;", set, set)
-	t.line("selp.b32 %%c, %%s%s1, %%c, %%first; // the word with the lane's lowest bit", set)
+	t.line("mov.b32 {%%lo, %%hi}, %%s%s0; cvt.f32.f16 %%d, %%lo; cvt.f32.f16 %%m, %%hi;", set)
+	t.line("selp.b32 %%c, %%s%s2, %%s%s3, %%early; selp.b32 %%c, %%s%s1, %%c, %%first; // the word with the lane's lowest bit", set, set, set)
 	t.line("selp.b32 %%e, %%s%s2, %%s%s3, %%first; // the word after it", set, set)
 	t.line("shf.r.wrap.b32 %%c, %%c, %%e, %%shift; // scale | minimum << 6")
-	t.line("and.b32 %%e, %%c, 63; bfe.u32 %%c, %%c, 6, 6;")
-	t.line("or.b32 %%e, %%e, %%two23; or.b32 %%c, %%c, %%two23; // 2^23 + scale, 2^23 + minimum")
-	t.line("sub.f32 %%e, %%e, %s; sub.f32 %%c, %%c, %s;", float(1<<23), float(1<<23))
-	t.line("mul.f32 %%d, %%d, %%e; mul.f32 %%m, %%m, %%c;")
-	t.line("fma.rn.f32 %%acc, %%d, %%dot0, %%acc; // d * scale * sum code x")
-	t.line("neg.f32 %%m, %%m; fma.rn.f32 %%acc, %%m, %%sum0, %%acc; // - dm * minimum * sum x")
+	t.line("and.b32 %%e, %%c, 63; or.b32 %%e, %%e, %%two23; sub.f32 %%e, %%e, %s; mul.f32 %%d, %%d, %%e; // d * scale", float(1<<23))
+	t.line("bfe.u32 %%c, %%c, 6, 6; or.b32 %%c, %%c, %%two23; sub.f32 %%c, %s, %%c; mul.f32 %%m, %%m, %%c; // -dm * minimum", float(1<<23))
+	t.line("fma.rn.f32 %%acc, %%d, %%dot0, %%acc; fma.rn.f32 %%acc, %%m, %%sum0, %%acc;")
 }
 
 // fourScales ends a row of Q2_K: four bytes of scale and minimum.
 func fourScales(t *text, set string) {
-	t.line("mov.b32 {%%lo, %%hi}, %%dm%s;", set)
-	t.line("cvt.f32.f16 %%d, %%lo; cvt.f32.f16 %%m, %%hi;")
+	t.line("mov.b32 {%%lo, %%hi}, %%dm%s; cvt.f32.f16 %%d, %%lo; cvt.f32.f16 %%m, %%hi;", set)
 	t.line("and.b32 %%c, %%s%s, 0x0F0F0F0F; // scales", set)
 	t.quad("%c", "%origin")
 	t.line("mul.f32 %%dot0, %%dot0, %%v0; fma.rn.f32 %%dot0, %%dot1, %%v1, %%dot0; fma.rn.f32 %%dot0, %%dot2, %%v2, %%dot0; fma.rn.f32 %%dot0, %%dot3, %%v3, %%dot0;")
@@ -115,8 +107,7 @@ func fourScales(t *text, set string) {
 // sixBitScales ends a row of Q3_K: the lane's 24 bits lie in two neighbouring words.
 func sixBitScales(t *text, set string) {
 	t.line("mov.b32 {%%lo, %%hi}, %%s%s3; cvt.f32.f16 %%d, %%lo;", set)
-	t.line("selp.b32 %%c, %%s%s1, %%s%s2, %%early;", set, set)
-	t.line("selp.b32 %%c, %%s%s0, %%c, %%first; // the word with the lane's lowest bit", set)
+	t.line("selp.b32 %%c, %%s%s1, %%s%s2, %%early; selp.b32 %%c, %%s%s0, %%c, %%first; // the word with the lane's lowest bit", set, set, set)
 	t.line("selp.b32 %%e, %%s%s1, %%s%s2, %%first; // the word after it", set, set)
 	t.line("shf.r.wrap.b32 %%c, %%c, %%e, %%shift; // four scales + 32, 6 bits each")
 	for i := range 4 {
