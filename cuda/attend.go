@@ -3,14 +3,30 @@
 package cuda
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/potion-engine/potion/engine"
 	"github.com/potion-engine/potion/kernels"
 )
 
-// Attend launches attend_decode_<format of the pages>.
+// attention is one call of Attend.
+type attention struct {
+	y, q uint64
+	kv   *kvCache
+	k    *pageKernels
+	rows int
+	step *deviceStep
+	last int // the greatest position
+	spec *engine.AttendSpec
+}
+
+// promptRows is from how many rows a sequence on Attend works on tiles of rows, which
+// share what they read, and not on each row by itself, in parts of its pages.
+const promptRows = 4
+
+// Attend launches attend_prompt_<format of the pages> if a sequence of the step has many
+// rows on average, attend_decode_<format> if it has few, attend_any_<format> for head
+// sizes that those two do not take, and attend_weights_<format> if weights are asked for.
 func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, spec *engine.AttendSpec) {
 	const op = "Attend"
 	engine.CheckAttend(y, q, kv, step, spec)
@@ -19,26 +35,46 @@ func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, sp
 	if s == nil {
 		return
 	}
-	if d := c.spec.HeadDim; d%8 != 0 || d > 256 {
-		b.fail(errors.New("attend_any to come"))
-		return
+	a := attention{
+		y: address(op, "y", y), q: address(op, "q", q), kv: c, k: b.ops.pages[c.spec.Format],
+		rows: step.T(), step: s, last: int(slices.Max(step.Pos)), spec: spec,
 	}
-	b.attendDecode(address(op, "y", y), address(op, "q", q), c, step, s, spec)
+	switch dim := c.spec.HeadDim; {
+	case dim%8 != 0 || dim > 256:
+		b.launch(a.k.any, a.rows, spec.Heads, 1, uint32(4*dim), a.arguments(a.y).list()...)
+	case a.rows >= promptRows*s.sequences:
+		b.attendPrompt(&a, step)
+	default:
+		b.attendDecode(&a)
+	}
+	if len(spec.WeightRows) > 0 {
+		b.attendWeights(&a, address(op, "Weights", spec.Weights))
+	}
 }
 
-// attendDecode launches attend_decode: a block for each row and each few heads that share
-// keys and values, or several with a part of the pages each, and attend_combine after them.
-func (b *Backend) attendDecode(y, q uint64, c *kvCache, step *engine.Step, s *deviceStep, spec *engine.AttendSpec) {
-	rows, heads, kvHeads, dim := step.T(), spec.Heads, c.spec.Heads, c.spec.HeadDim
-	blocks := kernels.DecodeBlocks(heads, kvHeads)
-	positions := int(slices.Max(step.Pos)) + 1
-	if spec.Window > 0 {
-		positions = min(positions, spec.Window+engine.PageLen)
+// arguments is first, and then those that every attention kernel ends with.
+func (a *attention) arguments(first ...uint64) *arguments {
+	var list arguments
+	list.add(first...)
+	list.add(a.q, a.kv.addr, a.step.pos, a.step.seq, a.step.pages, uint64(a.step.stride),
+		uint64(a.spec.Heads), uint64(a.kv.spec.Heads), uint64(a.kv.spec.HeadDim), uint64(a.spec.Window),
+		bits(a.spec.Scale), bits(a.spec.SoftCap))
+	return &list
+}
+
+// attendDecode launches a block for each row and each few heads that share keys and
+// values, or several of them with a part of the pages each, and attend_combine then.
+func (b *Backend) attendDecode(a *attention) {
+	heads, dim := a.spec.Heads, a.kv.spec.HeadDim
+	blocks := kernels.DecodeBlocks(heads, a.kv.spec.Heads)
+	positions := a.last + 1
+	if a.spec.Window > 0 {
+		positions = min(positions, a.spec.Window+engine.PageLen)
 	}
-	splits := kernels.Splits(positions, rows*blocks, b.info.Units)
+	splits := kernels.Splits(positions, a.rows*blocks, b.info.Units)
 	var sums, stats uint64
 	if splits > 1 {
-		parts := int64(rows) * int64(heads) * int64(splits)
+		parts := int64(a.rows) * int64(heads) * int64(splits)
 		if err := b.reserve(&b.parts, 4*parts*int64(dim+2)); err != nil {
 			b.fail(err)
 			return
@@ -46,10 +82,29 @@ func (b *Backend) attendDecode(y, q uint64, c *kvCache, step *engine.Step, s *de
 		sums = b.parts.addr
 		stats = sums + uint64(4*parts*int64(dim))
 	}
-	b.launch(b.ops.pages[c.spec.Format].decode, rows, blocks, splits, 0,
-		y, sums, stats, q, c.addr, s.pos, s.seq, s.pages,
-		uint64(s.stride), uint64(heads), uint64(kvHeads), uint64(dim), uint64(spec.Window), bits(spec.Scale), bits(spec.SoftCap))
+	b.launch(a.k.decode, a.rows, blocks, splits, 0, a.arguments(a.y, sums, stats).list()...)
 	if splits > 1 {
-		b.launch(b.ops.attendCombine, rows, heads, 1, 0, y, sums, stats, uint64(splits), uint64(dim))
+		b.launch(b.ops.attendCombine, a.rows, heads, 1, 0, a.y, sums, stats, uint64(splits), uint64(dim))
 	}
+}
+
+// attendPrompt launches a block for each tile of rows and each key/value head.
+func (b *Backend) attendPrompt(a *attention, step *engine.Step) {
+	kvHeads := a.kv.spec.Heads
+	tiles, n := b.tiles(step, a.spec.Heads/kvHeads)
+	if n == 0 {
+		return
+	}
+	shared := kernels.PromptShared(a.kv.spec.HeadDim)
+	b.launch(a.k.prompt, n, kvHeads, 1, uint32(shared), a.arguments(a.y, tiles).list()...)
+}
+
+// attendWeights launches a block for each of the rows asked for and each head.
+func (b *Backend) attendWeights(a *attention, weights uint64) {
+	chosen, ok := b.list(a.spec.WeightRows)
+	if !ok {
+		return
+	}
+	list := a.arguments(weights, chosen, uint64(a.spec.Weights.Cols())).list()
+	b.launch(a.k.weights, len(a.spec.WeightRows), a.spec.Heads, 1, 0, list...)
 }

@@ -25,7 +25,7 @@ type Backend struct {
 	arena    arena
 	staging  staging
 	step     deviceStep
-	lists    ints   // Gather's rows, Attend's rows of weights
+	lists    buffer // Gather's rows, Attend's rows of weights
 	parts    buffer // results of parts of Attend and TopK, before they are merged
 	ops      operations
 	launches uint64

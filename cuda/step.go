@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 
 	"github.com/potion-engine/potion/engine"
+	"github.com/potion-engine/potion/kernels"
 )
 
 // deviceStep is the device's copy of a step:
@@ -20,6 +21,14 @@ type deviceStep struct {
 
 	ids, pos, seq, pages uint64 // addresses
 	stride               int
+	sequences            int // how many have rows
+
+	// Tiles of attend_prompt, which depend on the step and on how many heads share keys
+	// and values. They are worked out when they are first asked for.
+	tiles     buffer
+	tileGroup int // heads that share, of the tiles that are there; 0 for none
+	tileCount int
+	tileList  []int32
 }
 
 // onDevice is the device's copy of a step, which is made if it is not there. It is nil
@@ -32,7 +41,7 @@ func (b *Backend) onDevice(s *engine.Step) *deviceStep {
 	if b.queue.closed {
 		return nil
 	}
-	d.serial = 0
+	d.serial, d.tileGroup = 0, 0
 	if err := b.sendStep(s); err != nil {
 		b.fail(err)
 		return nil
@@ -43,9 +52,12 @@ func (b *Backend) onDevice(s *engine.Step) *deviceStep {
 
 func (b *Backend) sendStep(s *engine.Step) error {
 	d, t := &b.step, s.T()
-	d.stride = 1
+	d.stride, d.sequences = 1, 0
 	for i, seq := range s.Seq {
 		d.stride = max(d.stride, min(int(s.Pos[i])/engine.PageLen+1, len(s.Pages[seq])))
+		if i == 0 || seq != s.Seq[i-1] {
+			d.sequences++
+		}
 	}
 	n := 4 * (3*t + len(s.Pages)*d.stride)
 	if err := b.reserve(&d.buffer, int64(n)); err != nil {
@@ -78,20 +90,37 @@ func fillInts(to []byte, x []int32, n int) []byte {
 	return to[4*n:]
 }
 
-// ints is a short list that an operation takes beside its tensors.
-type ints struct{ buffer buffer }
+// tiles is the tiles of the step that onDevice returned last, and how many they are; none
+// if they could not be brought to the device, with the failure kept.
+func (b *Backend) tiles(s *engine.Step, group int) (addr uint64, n int) {
+	d := &b.step
+	if d.tileGroup == group {
+		return d.tiles.addr, d.tileCount
+	}
+	d.tileList = kernels.PromptTiles(d.tileList[:0], s.Seq, group)
+	if err := b.sendInts(&d.tiles, d.tileList); err != nil {
+		b.fail(err)
+		return 0, 0
+	}
+	d.tileGroup, d.tileCount = group, len(d.tileList)/2
+	return d.tiles.addr, d.tileCount
+}
 
-// list copies x to the device. The list is there for the launches up to the next call.
+// list copies x to the device. It is there for the launches up to the next call.
 func (b *Backend) list(x []int32) (addr uint64, ok bool) {
 	if len(x) == 0 || b.queue.closed {
 		return 0, false
 	}
-	err := b.reserve(&b.lists.buffer, int64(4*len(x)))
-	if err == nil {
-		err = b.upload(b.lists.buffer.addr, bytesOf(x))
-	}
-	if err != nil {
+	if err := b.sendInts(&b.lists, x); err != nil {
 		b.fail(err)
+		return 0, false
 	}
-	return b.lists.buffer.addr, err == nil
+	return b.lists.addr, true
+}
+
+func (b *Backend) sendInts(to *buffer, x []int32) error {
+	if err := b.reserve(to, int64(4*len(x))); err != nil {
+		return err
+	}
+	return b.upload(to.addr, bytesOf(x))
 }
