@@ -61,10 +61,10 @@ func openModelContext(c *cli.Context, o session.Options, n, most int) (_ *opened
 	if m.backend, err = openDevice(c); err != nil {
 		return nil, err
 	}
-	if err := checkMemory(ck, o, m.backend.Info()); err != nil {
+	if err := checkMemory(c, ck, o, m.backend.Info()); err != nil {
 		return nil, err
 	}
-	if m.model, err = model.Load(c.Context, m.backend, ck, nil); err != nil {
+	if m.model, err = load(c, m.backend, ck); err != nil {
 		return nil, err
 	}
 	if m.runner, err = session.NewRunner(m.model, o); err != nil {
@@ -72,6 +72,18 @@ func openModelContext(c *cli.Context, o session.Options, n, most int) (_ *opened
 	}
 	m.load = time.Since(begin)
 	return m, nil
+}
+
+// load puts the weights on the backend, with a bar on a terminal where that takes time.
+func load(c *cli.Context, b engine.Backend, ck model.Checkpoint) (*model.Model, error) {
+	var progress model.Progress
+	if b.Info().Kind == "cuda" && !c.Bool("quiet") {
+		if bar := newBar(c.App.ErrWriter, model.Bytes(ck), "weights"); bar != nil {
+			defer bar.Exit() //nolint:errcheck // the bar is for the eye only
+			progress = func(done, _ int64) { _ = bar.Set64(done) }
+		}
+	}
+	return model.Load(c.Context, b, ck, progress)
 }
 
 // Close gives everything back.
@@ -128,8 +140,9 @@ func contextSize(c *cli.Context, n, most int, config *model.Config) (int, error)
 	return n, nil
 }
 
-// checkMemory refuses what does not fit, with the context that would.
-func checkMemory(ck model.Checkpoint, o session.Options, info engine.Info) error {
+// checkMemory tells how much memory the model will take, and refuses what does not fit, with
+// the context that would.
+func checkMemory(c *cli.Context, ck model.Checkpoint, o session.Options, info engine.Info) error {
 	weights := model.Bytes(ck)
 	kv, work, err := o.MemoryBytes(ck.Config())
 	if err != nil {
@@ -140,6 +153,10 @@ func checkMemory(ck model.Checkpoint, o session.Options, info engine.Info) error
 		memory = info.Free // others may use the GPU; a CPU's memory can be swapped and mapped
 	}
 	if memory == 0 || weights+kv+work <= memory {
+		if !c.Bool("quiet") {
+			fmt.Fprintf(c.App.ErrWriter, "%s on %s: weights %s | KV cache for %d tokens in %v %s | activations %s\n",
+				ck.Path(), info.Kind, size(weights), o.Context, o.KV, size(kv), size(work))
+		}
 		return nil
 	}
 	head := fmt.Sprintf("%s: weights %s, KV cache for %d tokens %s, activations %s: together more than the %s of %s",
