@@ -15,6 +15,7 @@ type matvec struct {
 	Registers, Strides, Prepare, Units       string
 	Addresses, LoadX, Preload, Explain, Rows string
 	Tree                                     []int
+	Blocks, MaxRegisters                     int
 }
 
 func newMatvec(c codec) matvec {
@@ -24,11 +25,25 @@ func newMatvec(c codec) matvec {
 		Planes: c.planes, BytesPerNumber: bytesPerNumber(c),
 		Registers: c.registers(), Strides: strides(c), Prepare: c.prepare(), Units: c.unitCount(),
 		Addresses: c.addresses(), LoadX: c.loadX(), Preload: c.preload(), Explain: c.explain(), Rows: c.rows(),
-		Tree: []int{16, 8, 4, 2, 1},
+		Tree: []int{16, 8, 4, 2, 1}, Blocks: c.blocks(), MaxRegisters: 65536 / (128 * c.blocks()) / 8 * 8,
 	}
 }
 
 func (c codec) isFloat() bool { return c.blockLen == 1 }
+
+// blocks is how many blocks are to fit on a multiprocessor, which bounds the registers that
+// the assembler takes: as many as its choice needs without spilling.
+func (c codec) blocks() int {
+	switch {
+	case c.isFloat():
+		return 8
+	case c.format == "Q6_K":
+		return 3
+	case c.unit == 64, c.format == "Q4_K":
+		return 4
+	}
+	return 5
+}
 
 // set is the name of the registers of row i ahead.
 func set(i int) string { return string(rune('a' + i)) }
