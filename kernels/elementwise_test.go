@@ -26,8 +26,8 @@ var elementwise = []struct {
 	{"softcap_f32", 1, 30, func(a, _ float64) float64 { return 30 * math.Tanh(a/30) }, 1e-13},
 }
 
-// special is what the functions must get right at the edges.
-var special = []float32{
+// edges is what the functions must get right at the edges.
+var edges = []float32{
 	float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 0, float32(math.Copysign(0, -1)),
 	1e18, -1e18, 3e30, -3e30, 100, -100, 88.8, -88.8, 1e-30, -1e-30, 16.5, -16.5, 0.55, -0.55, 5, -5,
 }
@@ -43,8 +43,8 @@ func TestElementwise(t *testing.T) {
 				for _, skip := range []int{0, 1} {
 					for _, deviation := range []float64{2, 1e-3, 300} {
 						a, b := r.normal(n+skip, 0, deviation), r.normal(n+skip, 0, 1)
-						if n > len(special) && deviation == 2 {
-							copy(a[skip:], special)
+						if n > len(edges) && deviation == 2 {
+							copy(a[skip:], edges)
 						}
 						y := r.space(4 * (n + skip))
 						args := []any{y + uint64(4*skip), r.put(a) + uint64(4*skip)}

@@ -23,6 +23,7 @@ func macros() template.FuncMap {
 			n, err := strconv.Atoi(b)
 			return a + n, err
 		},
+		"mod4":  func(n int) int { return n % 4 },
 		"of":    of,
 		"quiet": quiet,
 		"split": strings.Fields,

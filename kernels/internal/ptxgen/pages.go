@@ -18,10 +18,13 @@ func pages() []page {
 // Raw is the number of 32-bit registers that 8 numbers take without their scale.
 func (p page) Raw() int { return 2 * p.Bytes }
 
-// at is a page format with the register of an address.
+// at is a page format with a place: the register of an address, or which half of a page.
 type at struct {
 	page
 	At string
 }
 
-func of(p page, register string) at { return at{p, register} }
+func of(p page, place string) at { return at{p, place} }
+
+// PerLoad is how many numbers a load of 16 bytes gives.
+func (p page) PerLoad() int { return 16 / p.Bytes }
