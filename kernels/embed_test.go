@@ -11,21 +11,18 @@ import (
 func TestEmbed(t *testing.T) {
 	t.Parallel()
 	forFormats(t, func(t *testing.T, f format.Format) {
-		r := newWeightRig(t, 300+uint64(f))
+		r := newRig(t)
 		widths := []int{f.BlockLen(), 3 * f.BlockLen(), 768, 2304}
 		if f.BlockLen() == 1 {
-			widths = append(widths, 5, 31, 33, 97, 1025)
+			widths = append(widths, 2, 3, 4, 5, 6, 31, 33, 97, 1025)
 		}
 		for i, k := range widths {
 			const n = 11
 			w, scale := r.weight(f, n, k), []float32{1, 0.37, 16}[i%3]
 			index := []int32{0, n - 1, 5, 5, 3, 1, 10}
-			y, err := r.Alloc(int64(4 * len(index) * k))
-			if err != nil {
-				t.Fatal(err)
-			}
-			args := append([]any{y, r.upload(index)}, w.planes()...)
-			r.launch("embed_"+strings.ToLower(f.String()), w.EmbedGrid(len(index)), append(args, uint32(k), scale)...)
+			y := r.space(4 * len(index) * k)
+			args := append([]any{y, r.put(index)}, w.planes()...)
+			r.launch("embed_"+strings.ToLower(f.String()), dim(w.EmbedGrid(len(index))), 0, append(args, uint32(k), scale)...)
 			got, want := r.floats(y, len(index)*k), make([]float32, k)
 			for j, id := range index {
 				f.Dequantize(want, w.row(int(id)))

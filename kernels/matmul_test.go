@@ -9,7 +9,7 @@ import (
 func TestMatmul(t *testing.T) {
 	t.Parallel()
 	forFormats(t, func(t *testing.T, f format.Format) {
-		r := newWeightRig(t, 200+uint64(f))
+		r := newRig(t)
 		block := f.BlockLen()
 		r.checkProduct("matmul", f, 1, block, 1, true)
 		r.checkProduct("matmul", f, 31, 2*block, 9, false)
@@ -17,7 +17,7 @@ func TestMatmul(t *testing.T) {
 		r.checkProduct("matmul", f, 97, 5*block, 65, false)
 		r.checkProduct("matmul", f, 65, 768, 9, true)
 		if block == 1 {
-			for i, k := range []int{7, 31, 33, 97, 101} {
+			for i, k := range []int{2, 3, 4, 6, 7, 12, 31, 33, 97, 101} {
 				r.checkProduct("matmul", f, 13, k, 9+i, i%2 == 0)
 			}
 		}
@@ -28,8 +28,8 @@ func TestMatmul(t *testing.T) {
 func TestMatmulTraffic(t *testing.T) {
 	t.Parallel()
 	forFormats(t, func(t *testing.T, f format.Format) {
-		r := newWeightRig(t, 500+uint64(f))
-		r.product("matmul", r.weight(f, 128, 256), r.normal(64*256), 64, nil)
+		r := newRig(t)
+		r.product("matmul", r.weight(f, 128, 256), r.normal(64*256, 0.1, 1), 64, nil)
 		if r.last.BankConflicts*20 > r.last.SharedAccesses {
 			t.Errorf("%d bank conflicts in %d accesses of shared memory", r.last.BankConflicts, r.last.SharedAccesses)
 		}

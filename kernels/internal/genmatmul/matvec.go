@@ -143,7 +143,7 @@ func (c codec) prepare() string {
 		t.line("setp.lt.u32 %%first, %%c, 2; setp.lt.u32 %%early, %%c, 3; // they begin in word 0; or in word 1")
 		t.line("mul.lo.u32 %%shift, %%c, 24;")
 	}
-	t.line("// rows that do not exist count as zeros")
+	t.line("// any numbers will do for rows that do not exist: their sums are never read")
 	for i := range c.depth {
 		var clear []string
 		for _, p := range c.loads() {
