@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/potion-engine/potion/engine/explain"
+	"github.com/potion-engine/potion/engine/format"
+	"github.com/potion-engine/potion/engine/session"
+	"github.com/potion-engine/potion/engine/tokenizer"
+)
+
+func explainCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "explain",
+		Usage:     "show how the next word came about",
+		ArgsUsage: "TEXT",
+		Description: `Tells, for people without maths and with the model's own numbers, how a model came to the word
+after TEXT: which earlier words each layer looked at and how much it took from each (attention), and
+what the model would have said if it had stopped there (logit lens). Tokens, layers and heads are
+counted from 1 here, from 0 in --json. TEXT may have 512 tokens. Examples:
+
+   potion explain "Sarah lies still on the bed, feeling"
+   potion explain --layer 3 "Sarah lies still on the bed, feeling"
+   potion explain --token 4 --head 2 "Sarah lies still on the bed, feeling"
+   potion explain --html sarah.html "Sarah lies still on the bed, feeling"
+   potion explain --json "Sarah lies still" | jq '.lens[-1].guesses[].top[0].text'
+   potion explain --schema`,
+		Flags: append(deviceFlags(format.F32),
+			fileFlag(),
+			&cli.StringFlag{Name: "ids", Usage: "token ids in place of TEXT: `1,2,3`"},
+			&cli.BoolFlag{Name: "parse-special", Usage: "take special tokens that are written in TEXT for what they mean"},
+			&cli.IntFlag{Name: "token", Usage: "explain what comes after token `N`; -1 is the last, -2 the one before", Value: -1},
+			&cli.IntFlag{Name: "layer", Usage: "show layer `N` closely, with all its heads", DefaultText: "all, in short"},
+			&cli.IntFlag{Name: "head", Usage: "show what head `N` took", DefaultText: "the average of all"},
+			&cli.IntFlag{Name: "top", Usage: "words to name in each place", Value: 6},
+			&cli.StringFlag{Name: "lens", Usage: "whose lens --json and --html have: `all` or token", DefaultText: fmt.Sprintf("all up to %d tokens", lensTokens)},
+			jsonFlag("print everything as one JSON object; --schema describes it"),
+			&cli.StringFlag{Name: "html", Usage: "write a page to look around in to `FILE`; it needs no network", Category: catOutput},
+			&cli.BoolFlag{Name: "schema", Usage: "print the JSON Schema of --json and do nothing else", Category: catOutput},
+		),
+		Action: explainText,
+	}
+}
+
+// lensTokens is up to how many tokens --json and --html have the lens of each: the output
+// layer then runs tokens * (layers + 1) times.
+const lensTokens = 64
+
+// maxTop bounds what --top may ask for.
+const maxTop = 100
+
+func explainText(c *cli.Context) error {
+	if c.Bool("schema") {
+		_, err := io.WriteString(c.App.Writer, explain.Schema)
+		return err
+	}
+	lens, top := c.String("lens"), c.Int("top")
+	switch {
+	case lens != "" && lens != "all" && lens != "token":
+		return usage("--lens %s: want all or token", lens)
+	case top < 1 || top > maxTop:
+		return usage("--top %d: want 1 to %d", top, maxTop)
+	}
+	ids, err := givenIDs(c)
+	if err != nil {
+		return err
+	}
+	m, err := openModelContext(c, session.Options{Chunk: explain.MaxTokens, Logits: 8}, c.Int("ctx"), explain.MaxTokens)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	tok, err := openTokenizer(c, m.file)
+	if err != nil {
+		return err
+	}
+	if ids == nil {
+		s, err := text(c)
+		if err != nil {
+			return err
+		}
+		warnUTF8(c.App.ErrWriter, s)
+		if ids, err = tok.Encode(s, tokenizer.Options{AddSpecial: true, ParseSpecial: c.Bool("parse-special")}); err != nil {
+			return err
+		}
+	}
+	q, err := explainRequest(c, m, ids)
+	if err != nil {
+		return err
+	}
+	return writeExplanation(c, m, tok, q)
+}
+
+// explainRequest reads the flags that choose what is explained.
+func explainRequest(c *cli.Context, m *opened, ids []int32) (explain.Request, error) {
+	q := explain.Request{IDs: ids, Top: c.Int("top")}
+	config := m.model.Config
+	if len(ids) == 0 {
+		return q, session.ErrEmptyPrompt
+	}
+	switch token := c.Int("token"); {
+	case token >= 1 && token <= len(ids):
+		q.Token = token - 1
+	case token <= -1 && token >= -len(ids):
+		q.Token = len(ids) + token
+	default:
+		return q, usage("--token %d: the text has the tokens 1 to %d, or -1 to -%d from its end", token, len(ids), len(ids))
+	}
+	if n := c.Int("layer"); c.IsSet("layer") && (n < 1 || n > config.Layers) {
+		return q, usage("--layer %d: the model has the layers 1 to %d", n, config.Layers)
+	}
+	if n := c.Int("head"); c.IsSet("head") && (n < 1 || n > config.Heads) {
+		return q, usage("--head %d: a layer has the heads 1 to %d", n, config.Heads)
+	}
+	if c.Bool("json") || c.String("html") != "" {
+		lens := c.String("lens")
+		q.EveryLens = lens == "all" || lens == "" && len(ids) <= lensTokens
+	}
+	return q, nil
+}
+
+// writeExplanation explains and writes what the flags ask for: JSON or text to stdout, and a
+// page to a file.
+func writeExplanation(c *cli.Context, m *opened, tok *tokenizer.Tokenizer, q explain.Request) error {
+	html := c.String("html")
+	if html == "" {
+		return explainTo(c, m, tok, q, nil)
+	}
+	var page explain.Page
+	return writeWhole(html, func(w *bufio.Writer) error {
+		if err := explainTo(c, m, tok, q, &page); err != nil {
+			return err
+		}
+		return page.Write(w)
+	})
+}
+
+// explainTo prints an explanation and fills page, if not nil.
+func explainTo(c *cli.Context, m *opened, tok *tokenizer.Tokenizer, q explain.Request, page *explain.Page) error {
+	var js *explain.JSONWriter
+	if c.Bool("json") {
+		js = explain.NewJSONWriter(c.App.Writer, len(q.IDs))
+	}
+	if js != nil || page != nil {
+		if page != nil {
+			page.Begin(m.model.Config.Layers, m.model.Config.Heads, len(q.IDs))
+		}
+		q.Layer = func(layer int, a *explain.Attention) error {
+			if page != nil {
+				page.Layer(layer, a)
+			}
+			if js != nil {
+				return js.Layer(layer, a)
+			}
+			return nil
+		}
+	}
+	e, err := explain.Run(c.Context, m.runner, tok, q)
+	if err != nil {
+		return err
+	}
+	if page != nil {
+		page.Finish(e)
+	}
+	if js != nil {
+		return js.Finish(e)
+	}
+	o := textOptions(c.App.Writer)
+	o.Layer, o.Head, o.Top = c.Int("layer"), c.Int("head"), q.Top
+	return explain.WriteText(c.App.Writer, e, o)
+}
+
+// textOptions looks at where a text goes: a terminal has a width and, unless NO_COLOR
+// (https://no-color.org) is set, colours; anything else gets plain text of 80 columns.
+func textOptions(w io.Writer) explain.TextOptions {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return explain.TextOptions{Width: 80, Plain: true}
+	}
+	o := explain.TextOptions{Width: 80, Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		o.Width = min(width, 100)
+	}
+	return o
+}
