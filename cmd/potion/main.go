@@ -76,6 +76,8 @@ func newApp() *cli.App {
 		Commands: []*cli.Command{
 			generateCommand(),
 			chatCommand(),
+			explainCommand(),
+			predictCommand(),
 			perplexityCommand(),
 			logitsCommand(),
 			tokenizeCommand(),
