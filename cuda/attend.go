@@ -41,7 +41,7 @@ func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, sp
 	}
 	switch dim := c.spec.HeadDim; {
 	case dim%8 != 0 || dim > 256:
-		b.launch(a.k.any, a.rows, spec.Heads, 1, uint32(4*dim), a.arguments(a.y).list()...)
+		b.launch(a.k.any, a.rows, spec.Heads, 1, uint32(4*dim), a.arguments(&b.arguments, a.y)...)
 	case a.rows >= promptRows*s.sequences:
 		b.attendPrompt(&a, step)
 	default:
@@ -52,14 +52,23 @@ func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, sp
 	}
 }
 
-// arguments is first, and then those that every attention kernel ends with.
-func (a *attention) arguments(first ...uint64) *arguments {
-	var list arguments
-	list.add(first...)
-	list.add(a.q, a.kv.addr, a.step.pos, a.step.seq, a.step.pages, uint64(a.step.stride),
+// addresses and sizes are what every attention kernel ends with.
+func (a *attention) addresses(list *arguments) {
+	list.add(a.q, a.kv.addr, a.step.pos, a.step.seq, a.step.pages)
+}
+
+func (a *attention) sizes(list *arguments) {
+	list.add(uint64(a.step.stride),
 		uint64(a.spec.Heads), uint64(a.kv.spec.Heads), uint64(a.kv.spec.HeadDim), uint64(a.spec.Window),
 		bits(a.spec.Scale), bits(a.spec.SoftCap))
-	return &list
+}
+
+// arguments is first, and then those.
+func (a *attention) arguments(list *arguments, first ...uint64) []uint64 {
+	list.none().add(first...)
+	a.addresses(list)
+	a.sizes(list)
+	return list.list()
 }
 
 // attendDecode launches a block for each row and each few heads that share keys and
@@ -82,7 +91,7 @@ func (b *Backend) attendDecode(a *attention) {
 		sums = b.parts.addr
 		stats = sums + uint64(4*parts*int64(dim))
 	}
-	b.launch(a.k.decode, a.rows, blocks, splits, 0, a.arguments(a.y, sums, stats).list()...)
+	b.launch(a.k.decode, a.rows, blocks, splits, 0, a.arguments(&b.arguments, a.y, sums, stats)...)
 	if splits > 1 {
 		b.launch(b.ops.attendCombine, a.rows, heads, 1, 0, a.y, sums, stats, uint64(splits), uint64(dim))
 	}
@@ -96,7 +105,7 @@ func (b *Backend) attendPrompt(a *attention, step *engine.Step) {
 		return
 	}
 	shared := kernels.PromptShared(a.kv.spec.HeadDim)
-	b.launch(a.k.prompt, n, kvHeads, 1, uint32(shared), a.arguments(a.y, tiles).list()...)
+	b.launch(a.k.prompt, n, kvHeads, 1, uint32(shared), a.arguments(&b.arguments, a.y, tiles)...)
 }
 
 // attendWeights launches a block for each of the rows asked for and each head.
@@ -105,6 +114,10 @@ func (b *Backend) attendWeights(a *attention, weights uint64) {
 	if !ok {
 		return
 	}
-	list := a.arguments(weights, chosen, uint64(a.spec.Weights.Cols())).list()
-	b.launch(a.k.weights, len(a.spec.WeightRows), a.spec.Heads, 1, 0, list...)
+	list := b.arguments.none()
+	list.add(weights, chosen)
+	a.addresses(list)
+	list.add(uint64(a.spec.Weights.Cols()))
+	a.sizes(list)
+	b.launch(a.k.weights, len(a.spec.WeightRows), a.spec.Heads, 1, 0, list.list()...)
 }

@@ -29,6 +29,8 @@ type Backend struct {
 	parts    buffer // results of parts of Attend and TopK, before they are merged
 	ops      operations
 	launches uint64
+
+	arguments arguments // of the launch that is being put together
 }
 
 var (

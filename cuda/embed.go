@@ -20,7 +20,7 @@ func (b *Backend) Embed(y engine.Tensor, step *engine.Step, by engine.Index, tab
 	if by == engine.ByPos {
 		index = s.pos
 	}
-	var a arguments
+	a := b.arguments.none()
 	a.add(address(op, "y", y), index)
 	a.planes(w)
 	a.add(uint64(w.Cols()), bits(scale))

@@ -29,7 +29,7 @@ func (b *Backend) Linear(y, x engine.Tensor, weight engine.Weight, bias engine.T
 	engine.CheckLinear(y, x, weight, bias)
 	w := b.ownWeight(op, weight)
 	k := b.ops.weights[w.Format()]
-	var a arguments
+	a := b.arguments.none()
 	a.add(address(op, "y", y), address(op, "x", x))
 	a.planes(w)
 	a.add(optional(op, "bias", bias), uint64(w.Rows()), uint64(w.Cols()))
@@ -62,6 +62,11 @@ func matvecPlan(l *repack.Layout, units int) (parts, rows int) {
 type arguments struct {
 	words [maxArguments]uint64
 	n     int
+}
+
+func (a *arguments) none() *arguments {
+	a.n = 0
+	return a
 }
 
 func (a *arguments) add(words ...uint64) { a.n += copy(a.words[a.n:], words) }
