@@ -3,6 +3,7 @@ package kernels_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/potion-engine/potion/cuda/repack"
 	"github.com/potion-engine/potion/engine/backendtest"
 	"github.com/potion-engine/potion/engine/format"
+	"github.com/potion-engine/potion/kernels"
 )
 
 // testWeight is a weight on the device and as packed rows.
@@ -234,4 +236,46 @@ func TestMatvecTraffic(t *testing.T) {
 		t.Logf("sectors/weight %.4f, warp instructions per 512 bytes of weights %.1f, %v", float64(got)/float64(len(w.packed)),
 			float64(r.last.WarpInstructions())*512/float64(len(w.packed)), r.last)
 	})
+}
+
+// The kernels' parameters are the planes of the layouts, in order, between what every
+// launch passes, and their blocks those that the grids are worked out for.
+func TestWeightKernelsFitLayouts(t *testing.T) {
+	t.Parallel()
+	for _, f := range format.All() {
+		l, err := repack.New(f, 1, f.BlockLen())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var planes []string
+		for _, p := range l.Planes {
+			planes = append(planes, p.Name)
+		}
+		for _, c := range []struct {
+			op            string
+			block         int
+			before, after []string
+		}{
+			{"matvec", repack.MatvecBlock, []string{"y", "x"}, []string{"bias", "N", "K", "parts", "rows"}},
+			{"matmul", repack.MatmulBlock, []string{"y", "x"}, []string{"bias", "N", "K", "T"}},
+			{"embed", repack.EmbedBlock, []string{"y", "index"}, []string{"K", "scale"}},
+		} {
+			entry := c.op + "_" + strings.ToLower(f.String())
+			k, found := kernels.Find(entry)
+			if !found {
+				t.Errorf("no kernel %s", entry)
+				continue
+			}
+			var got []string
+			for _, p := range k.Params {
+				got = append(got, p.Name)
+			}
+			if want := slices.Concat(c.before, planes, c.after); !slices.Equal(got, want) {
+				t.Errorf("%s takes %v, want %v", entry, got, want)
+			}
+			if k.Threads() != c.block {
+				t.Errorf("%s has blocks of %d threads, want %d", entry, k.Threads(), c.block)
+			}
+		}
+	}
 }
