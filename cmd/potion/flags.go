@@ -31,7 +31,7 @@ func modelFlag() cli.Flag {
 // that the command uses unless told otherwise.
 func deviceFlags(kv format.Format) []cli.Flag {
 	return []cli.Flag{
-		modelFlag(), deviceFlag(), requireFlag(), threadsFlag(), activationsFlag(),
+		modelFlag(), deviceFlag(), requireFlag(), gpuLayersFlag(), threadsFlag(), activationsFlag(),
 		&cli.IntFlag{Name: "ctx", Aliases: []string{"c"}, Usage: "context in `TOKENS`", DefaultText: fmt.Sprintf("the model's, at most %d", defaultContext), Category: catModel},
 		&cli.StringFlag{Name: "kv", Value: strings.ToLower(kv.String()), Usage: "`FORMAT` of the KV cache: f32, f16 or q8_0", Category: catModel},
 	}

@@ -24,6 +24,7 @@ const defaultContext = 4096
 type opened struct {
 	file    *modelfile.File
 	backend engine.Backend
+	host    engine.Backend // that runs the layers which backend does not, if there are any
 	model   *model.Model
 	runner  *session.Runner
 	load    time.Duration
@@ -61,10 +62,11 @@ func openModelContext(c *cli.Context, o session.Options, n, most int) (_ *opened
 	if m.backend, err = openDevice(c); err != nil {
 		return nil, err
 	}
-	if err := checkMemory(c, ck, o, m.backend.Info()); err != nil {
+	parts, err := m.place(c, ck, o)
+	if err != nil {
 		return nil, err
 	}
-	if m.model, err = load(c, m.backend, ck); err != nil {
+	if m.model, err = load(c, parts, ck); err != nil {
 		return nil, err
 	}
 	if m.runner, err = session.NewRunner(m.model, o); err != nil {
@@ -75,15 +77,15 @@ func openModelContext(c *cli.Context, o session.Options, n, most int) (_ *opened
 }
 
 // load puts the weights on the backend, with a bar on a terminal where that takes time.
-func load(c *cli.Context, b engine.Backend, ck model.Checkpoint) (*model.Model, error) {
+func load(c *cli.Context, parts []model.Part, ck model.Checkpoint) (*model.Model, error) {
 	var progress model.Progress
-	if b.Info().Kind == "cuda" && !c.Bool("quiet") {
+	if parts[len(parts)-1].Backend.Info().Kind == "cuda" && !c.Bool("quiet") {
 		if bar := newBar(c.App.ErrWriter, model.Bytes(ck), "weights"); bar != nil {
 			defer bar.Exit() //nolint:errcheck // the bar is for the eye only
 			progress = func(done, _ int64) { _ = bar.Set64(done) }
 		}
 	}
-	return model.Load(c.Context, b, ck, progress)
+	return model.LoadParts(c.Context, parts, ck, progress)
 }
 
 // Close gives everything back.
@@ -96,6 +98,9 @@ func (m *opened) Close() {
 	}
 	if m.backend != nil {
 		m.backend.Close()
+	}
+	if m.host != nil {
+		m.host.Close()
 	}
 	if m.file != nil {
 		m.file.Close()
@@ -138,34 +143,6 @@ func contextSize(c *cli.Context, n, most int, config *model.Config) (int, error)
 		fmt.Fprintf(c.App.ErrWriter, "potion: warning: --ctx %d is more than the %d tokens the model was trained for\n", n, config.Context)
 	}
 	return n, nil
-}
-
-// checkMemory tells how much memory the model will take, and refuses what does not fit, with
-// the context that would.
-func checkMemory(c *cli.Context, ck model.Checkpoint, o session.Options, info engine.Info) error {
-	weights := model.Bytes(ck)
-	kv, work, err := o.MemoryBytes(ck.Config())
-	if err != nil {
-		return err
-	}
-	memory := info.Memory
-	if info.Kind == "cuda" && info.Free > 0 {
-		memory = info.Free // others may use the GPU; a CPU's memory can be swapped and mapped
-	}
-	if memory == 0 || weights+kv+work <= memory {
-		if !c.Bool("quiet") {
-			fmt.Fprintf(c.App.ErrWriter, "%s on %s: weights %s | KV cache for %d tokens in %v %s | activations %s\n",
-				ck.Path(), info.Kind, size(weights), o.Context, o.KV, size(kv), size(work))
-		}
-		return nil
-	}
-	head := fmt.Sprintf("%s: weights %s, KV cache for %d tokens %s, activations %s: together more than the %s of %s",
-		ck.Path(), size(weights), o.Context, size(kv), size(work), size(memory), info.Name)
-	fits := (memory - weights - work) / max(kv/int64(o.Context), 1)
-	if fits < 16 {
-		return fmt.Errorf("%s; it does not fit", head)
-	}
-	return fmt.Errorf("%s; --ctx %d would fit", head, fits/16*16)
 }
 
 // size prints bytes for people.

@@ -98,7 +98,9 @@ func logits(t *testing.T, ck model.Checkpoint, ids []int32, chunk int) []float32
 			step.Pos, step.Seq, rows[i] = append(step.Pos, int32(from+i)), append(step.Seq, 0), int32(i)
 		}
 		step.Serial = engine.NextSerial()
-		m.Forward(w, kv, step)
+		if err := m.Forward(w, kv, step); err != nil {
+			t.Fatal(err)
+		}
 		if err := b.Read(out[from*c.Vocab:(from+len(rows))*c.Vocab], m.Logits(w, rows)); err != nil {
 			t.Fatal(err)
 		}

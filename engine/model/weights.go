@@ -26,7 +26,7 @@ type layer struct {
 // a conversation; several sessions may share it, one at a time.
 type Model struct {
 	Config  *Config
-	Backend engine.Backend
+	Backend engine.Backend // of the output layer, and of all others unless LoadParts says else
 
 	embed   engine.Weight
 	pos     engine.Weight
@@ -34,9 +34,22 @@ type Model struct {
 	norm    engine.Tensor
 	normB   engine.Tensor
 	out     engine.Weight
-	tensors []engine.Tensor
+	parts   []Part
+	tensors []placed
 	weights []engine.Weight
 	read    int64
+}
+
+// Part is consecutive layers on one backend.
+type Part struct {
+	Backend engine.Backend
+	Layers  int
+}
+
+// placed is a tensor with the backend that holds it.
+type placed struct {
+	b engine.Backend
+	t engine.Tensor
 }
 
 // Progress is told how many of a model's bytes are in place.
@@ -45,7 +58,22 @@ type Progress func(done, total int64)
 // Load puts the weights of a checkpoint on a backend. The checkpoint must stay open as
 // long as the model is used: the CPU reads weights from the file's own memory.
 func Load(ctx context.Context, b engine.Backend, ck Checkpoint, progress Progress) (*Model, error) {
-	l := &loader{ctx: ctx, ck: ck, c: ck.Config(), progress: progress, want: map[string]TensorSpec{}, m: &Model{Config: ck.Config(), Backend: b}}
+	return LoadParts(ctx, []Part{{b, ck.Config().Layers}}, ck, progress)
+}
+
+// LoadParts is Load with the layers shared out among backends, in order: the embedding goes
+// to the first of them, the output layer to the last. A step carries the residual stream
+// from part to part through the CPU's memory.
+func LoadParts(ctx context.Context, parts []Part, ck Checkpoint, progress Progress) (*Model, error) {
+	sum := 0
+	for _, p := range parts {
+		sum += p.Layers
+	}
+	if sum != ck.Config().Layers || len(parts) == 0 {
+		return nil, fmt.Errorf("%s: %d parts of %d layers together; the model has %d", ck.Path(), len(parts), sum, ck.Config().Layers)
+	}
+	l := &loader{ctx: ctx, ck: ck, c: ck.Config(), progress: progress, want: map[string]TensorSpec{}}
+	l.m = &Model{Config: l.c, Backend: parts[len(parts)-1].Backend, parts: parts}
 	for _, w := range l.c.Tensors() {
 		l.want[w.Name] = w
 	}
@@ -54,9 +82,11 @@ func Load(ctx context.Context, b engine.Backend, ck Checkpoint, progress Progres
 		l.m.Close()
 		return nil, err
 	}
-	if err := b.Sync(); err != nil {
-		l.m.Close()
-		return nil, fmt.Errorf("%s: placing the weights: %w", ck.Path(), err)
+	for _, p := range parts {
+		if err := p.Backend.Sync(); err != nil {
+			l.m.Close()
+			return nil, fmt.Errorf("%s: placing the weights: %w", ck.Path(), err)
+		}
 	}
 	return l.m, nil
 }
@@ -66,10 +96,21 @@ func (m *Model) Close() {
 	for _, w := range m.weights {
 		w.Free()
 	}
-	for _, t := range m.tensors {
-		m.Backend.Release(t)
+	for _, p := range m.tensors {
+		p.b.Release(p.t)
 	}
 	m.weights, m.tensors, m.layers = nil, nil, nil
+}
+
+// LayerBackend is the backend that holds layer i, and must hold its keys and values.
+func (m *Model) LayerBackend(i int) engine.Backend {
+	for _, p := range m.parts {
+		if i < p.Layers {
+			return p.Backend
+		}
+		i -= p.Layers
+	}
+	panic("model: no such layer")
 }
 
 // ReadBytes is how many bytes of weights one decoded token reads: everything but the
@@ -82,6 +123,7 @@ type loader struct {
 	ck          Checkpoint
 	c           *Config
 	m           *Model
+	b           engine.Backend // where things are placed now
 	want        map[string]TensorSpec
 	progress    Progress
 	done, total int64
@@ -90,14 +132,19 @@ type loader struct {
 
 func (l *loader) model() error {
 	c, m := l.c, l.m
+	first := m.parts[0].Backend
+	l.b = first
 	m.embed = l.weight("token_embd.weight")
 	if c.Learned {
 		m.pos = l.weight("position_embd.weight")
 	}
-	for i := range c.Layers {
-		l.layer(i)
-		if l.err != nil {
-			return l.err
+	for _, p := range m.parts {
+		l.b = p.Backend
+		for range p.Layers {
+			l.layer(len(m.layers))
+			if l.err != nil {
+				return l.err
+			}
 		}
 	}
 	m.norm, m.normB = l.norm("output_norm")
@@ -105,10 +152,18 @@ func (l *loader) model() error {
 	if l.err != nil {
 		return l.err
 	}
-	if out == nil {
-		m.out = m.embed
-	} else {
+	switch {
+	case out != nil:
 		m.out = l.place("output.weight", out)
+	case l.b == first:
+		m.out = m.embed
+	default:
+		m.out = l.weight("token_embd.weight")
+	}
+	if l.err != nil {
+		return l.err
+	}
+	if m.out != m.embed {
 		m.read -= m.embed.Bytes()
 	}
 	if m.pos != nil {
@@ -174,7 +229,7 @@ func (l *loader) place(name string, d *Data) engine.Weight {
 	if d == nil {
 		return nil
 	}
-	w, err := l.m.Backend.NewWeight(d.Format, d.Rows, d.Cols, d.Bytes())
+	w, err := l.b.NewWeight(d.Format, d.Rows, d.Cols, d.Bytes())
 	if err != nil {
 		l.err = fmt.Errorf("%s: tensor %s: %w", l.ck.Path(), name, err)
 		return nil
@@ -204,13 +259,13 @@ func (l *loader) vector(name string) engine.Tensor {
 }
 
 func (l *loader) floats(name string, x []float32, packed int) engine.Tensor {
-	t, err := l.m.Backend.NewTensor(engine.Float32, 1, len(x))
+	t, err := l.b.NewTensor(engine.Float32, 1, len(x))
 	if err != nil {
 		l.err = fmt.Errorf("%s: tensor %s: %w", l.ck.Path(), name, err)
 		return engine.Tensor{}
 	}
-	l.m.Backend.Write(t, x)
-	l.m.tensors = append(l.m.tensors, t)
+	l.b.Write(t, x)
+	l.m.tensors = append(l.m.tensors, placed{l.b, t})
 	l.count(packed)
 	return t
 }

@@ -21,10 +21,11 @@ type cache struct {
 	free []int32     // pages that none uses, the next one last
 }
 
-func newCache(b engine.Backend, c *model.Config, pages int, f format.Format) (*cache, error) {
+func newCache(m *model.Model, pages int, f format.Format) (*cache, error) {
+	c := m.Config
 	k := &cache{refs: make([]int32, pages)}
 	for i := range c.Layers {
-		kv, err := b.NewKV(engine.KVSpec{Pages: pages, Heads: c.KVHeads, HeadDim: c.HeadDim, Format: f})
+		kv, err := m.LayerBackend(i).NewKV(engine.KVSpec{Pages: pages, Heads: c.KVHeads, HeadDim: c.HeadDim, Format: f})
 		if err != nil {
 			k.close()
 			return nil, fmt.Errorf("KV cache of layer %d: %w", i, err)

@@ -91,7 +91,7 @@ func NewRunner(m *model.Model, o Options) (*Runner, error) {
 		return nil, err
 	}
 	r := &Runner{Model: m, o: o}
-	if r.cache, err = newCache(m.Backend, c, pagesFor(o.Context)*o.Sequences, o.KV); err != nil {
+	if r.cache, err = newCache(m, pagesFor(o.Context)*o.Sequences, o.KV); err != nil {
 		return nil, err
 	}
 	if r.ws, err = m.NewWorkspace(o.Chunk, o.Logits, o.Context); err != nil {
@@ -163,7 +163,9 @@ func (r *Runner) Step(work []Work, visit func(work, row int, logits []float32) e
 	if len(r.step.IDs) == 0 {
 		return nil
 	}
-	r.Model.Forward(r.ws, r.cache.kv, &r.step)
+	if err := r.Model.Forward(r.ws, r.cache.kv, &r.step); err != nil {
+		return err
+	}
 	vocab := r.Model.Config.Vocab
 	for from := 0; from < len(r.rows); from += r.o.Logits {
 		rows := r.rows[from:min(from+r.o.Logits, len(r.rows))]
