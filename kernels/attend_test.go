@@ -27,7 +27,7 @@ type attention struct {
 	weightsRows []int32
 }
 
-var mixed = [][2]int{{33, 1}, {0, 19}, {64, 1}, {31, 2}, {5, 33}, {0, 1}}
+var mixed = [][2]int{{33, 1}, {0, 9}, {64, 1}, {31, 2}, {28, 7}, {0, 1}}
 
 func attentions() []attention {
 	list := []attention{
@@ -35,14 +35,14 @@ func attentions() []attention {
 		{name: "full page", heads: 2, kv: 2, dim: 32, spans: [][2]int{{31, 1}}},
 		{name: "page and one", heads: 2, kv: 2, dim: 32, spans: [][2]int{{32, 1}}},
 		{name: "context 300", heads: 4, kv: 2, dim: 64, spans: [][2]int{{299, 1}}, splits: 3},
-		{name: "context 700", heads: 4, kv: 1, dim: 128, spans: [][2]int{{699, 2}}, splits: 5},
-		{name: "chunk after 70", heads: 4, kv: 1, dim: 64, spans: [][2]int{{70, 33}}},
+		{name: "context 400", heads: 4, kv: 1, dim: 128, spans: [][2]int{{399, 2}}, splits: 3},
+		{name: "chunk after 70", heads: 2, kv: 1, dim: 64, spans: [][2]int{{70, 40}}},
 		{name: "mixed step", heads: 4, kv: 2, dim: 64, spans: mixed, splits: 4},
 		{name: "no groups", heads: 6, kv: 6, dim: 32, spans: mixed},
 		{name: "window 1", heads: 4, kv: 2, dim: 32, spans: mixed, window: 1},
 		{name: "window 7", heads: 4, kv: 2, dim: 32, spans: mixed, window: 7, splits: 3},
 		{name: "window 32", heads: 4, kv: 2, dim: 32, spans: mixed, window: 32},
-		{name: "window 100", heads: 4, kv: 4, dim: 64, spans: [][2]int{{290, 10}}, window: 100, splits: 2},
+		{name: "window 100", heads: 4, kv: 4, dim: 64, spans: [][2]int{{190, 5}}, window: 100, splits: 2},
 		{name: "window 1000", heads: 4, kv: 4, dim: 32, spans: mixed, window: 1000},
 		{name: "cap 50", heads: 4, kv: 2, dim: 32, spans: mixed, cap: 50, sharp: 20},
 		{name: "cap 2, window 20", heads: 4, kv: 2, dim: 32, spans: mixed, cap: 2, window: 20},
@@ -55,9 +55,19 @@ func attentions() []attention {
 		list = append(list, attention{name: "group", heads: 2 * ratio, kv: 2, dim: 32, spans: [][2]int{{40, 1}, {0, 20}}, splits: 2})
 	}
 	for _, dim := range []int{1, 7, 8, 16, 20, 24, 40, 80, 96, 128, 256, 288} {
-		list = append(list, attention{name: "head size", heads: 4, kv: 2, dim: dim, spans: [][2]int{{40, 1}, {3, 12}}})
+		list = append(list, attention{name: "head size", heads: 2, kv: 1, dim: dim, spans: [][2]int{{40, 1}, {3, 6}}})
 	}
 	return list
+}
+
+// everywhere says that a case is about what differs between the page formats; the rest
+// of the text is the same in all of them, and one will do.
+func (a attention) everywhere() bool {
+	switch a.name {
+	case "head size", "mixed step", "cap 2, window 20", "NaN":
+		return true
+	}
+	return false
 }
 
 // problem is a case on the device with its answer.
@@ -152,12 +162,13 @@ func eachAttention(t *testing.T, takes func(a attention) bool, test func(r *rig,
 	for f, format := range pageFormats {
 		t.Run(format.name, func(t *testing.T) {
 			t.Parallel()
+			whole := newRig(t)
 			for _, a := range attentions() {
-				if format.Format.CheckCols(a.dim) != nil || !takes(a) {
+				if format.Format.CheckCols(a.dim) != nil || !takes(a) || format.name != "f16" && !a.everywhere() {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s/%d on %d of %d", a.name, a.heads, a.kv, a.dim), func(t *testing.T) {
-					r := newRig(t)
+					r := whole.within(t)
 					test(r, r.attention(a, f))
 				})
 			}
@@ -233,7 +244,11 @@ func TestAttendWeights(t *testing.T) {
 				copy(want[(i*p.heads+h)*cols:], p.weights[int(t)*p.heads+h])
 			}
 		}
-		r.same("weights", r.floats(weights, n), want, attendLimit)
+		limit := attendLimit
+		if p.cap > 0 {
+			limit *= 4 // scores near the cap of 50 are rounded by up to 2^-19 each
+		}
+		r.same("weights", r.floats(weights, n), want, limit)
 	})
 }
 
@@ -245,8 +260,8 @@ func TestAttendPrompt(t *testing.T) {
 		grid := emulator.Dim3{X: len(tiles) / 2, Y: p.kv, Z: 1}
 		r.launch("attend_prompt_"+p.cache.name, grid, kernels.PromptShared(p.dim), append([]any{y, r.put(tiles)}, p.args...)...)
 		r.same("y", r.floats(y, len(p.want)), p.want, attendLimit)
-		// Loads of 16 bytes meet on banks only where rows of odd sizes follow one another.
-		if share := float64(r.last.BankConflicts) / float64(r.last.SharedAccesses); share > 0.05 && p.dim%64 == 0 {
+		// What is unpacked meets on banks only where 8 lanes hold more than one row.
+		if share := float64(r.last.BankConflicts) / float64(r.last.SharedAccesses); share > 0.05 && p.dim%128 == 0 {
 			r.Errorf("%.3f bank conflicts an access", share)
 		}
 	})

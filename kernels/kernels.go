@@ -125,9 +125,15 @@ type shared struct {
 func parse(file, text string) ([]Kernel, error) {
 	var p parser
 	var entry *Kernel
-	inParams := false
+	inParams, inBody := false, false
 	for i, line := range strings.Split(text, "\n") {
 		line, _, _ = strings.Cut(line, "//")
+		switch strings.TrimRight(line, " ") { // in the first column: a kernel's own braces
+		case "{":
+			inBody = entry != nil
+		case "}":
+			inBody = false
+		}
 		line = strings.TrimSpace(line)
 		if name, found := strings.CutPrefix(line, ".visible .entry "); found {
 			p.kernels = append(p.kernels, Kernel{File: file})
@@ -145,7 +151,7 @@ func parse(file, text string) ([]Kernel, error) {
 			}
 			line, inParams = strings.TrimSpace(rest), false
 		}
-		if err := p.directive(line, entry); err != nil {
+		if err := p.directive(line, entry, inBody); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", file, i+1, err)
 		}
 	}
@@ -178,8 +184,8 @@ func (k *Kernel) addParams(list string) error {
 }
 
 // directive reads one line outside of parameter lists. entry is the kernel it stands in
-// or after, nil before the first.
-func (p *parser) directive(line string, entry *Kernel) error {
+// or behind, nil before the first.
+func (p *parser) directive(line string, entry *Kernel, inBody bool) error {
 	word, rest, _ := strings.Cut(line, " ")
 	var err error
 	switch word {
@@ -196,18 +202,18 @@ func (p *parser) directive(line string, entry *Kernel) error {
 		if !strings.HasPrefix(rest, ".shared") {
 			return nil
 		}
-		if entry == nil {
-			p.outside.dynamic = true
-		} else {
+		if inBody {
 			entry.Dynamic = true
+		} else {
+			p.outside.dynamic = true
 		}
 	case ".shared":
 		var n int
 		n, err = sharedBytes(rest)
-		if entry == nil {
-			p.outside.bytes += n
-		} else {
+		if inBody {
 			entry.Shared += n
+		} else {
+			p.outside.bytes += n
 		}
 	}
 	if err != nil {

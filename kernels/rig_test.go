@@ -16,18 +16,42 @@ import (
 type rig struct {
 	testing.TB
 	*emulator.Device
-	rand *rand.Rand
-	last emulator.Launch // what the last launch counted
+	rand    *rand.Rand
+	last    *emulator.Launch            // what the last launch counted
+	modules map[string]*emulator.Module // by file
 }
 
 func newRig(t testing.TB) *rig {
 	r := &rig{
-		TB:     t,
-		Device: emulator.New(emulator.Config{Memory: 1 << 30}),
-		rand:   rand.New(rand.NewPCG(1, 2)),
+		TB:      t,
+		Device:  emulator.New(emulator.Config{Memory: 1 << 32}),
+		rand:    rand.New(rand.NewPCG(1, 2)),
+		last:    new(emulator.Launch),
+		modules: make(map[string]*emulator.Module),
 	}
-	r.OnLaunch(func(l emulator.Launch) { r.last = l })
+	r.OnLaunch(func(l emulator.Launch) { *r.last = l })
 	return r
+}
+
+// within is the same rig for a subtest that does not run beside others.
+func (r *rig) within(t testing.TB) *rig {
+	sub := *r
+	sub.TB = t
+	return &sub
+}
+
+// module loads a file once.
+func (r *rig) module(file string) *emulator.Module {
+	r.Helper()
+	if m := r.modules[file]; m != nil {
+		return m
+	}
+	m, err := r.Load(kernels.Source(file))
+	if err != nil {
+		r.Fatalf("%s: %v", file, err)
+	}
+	r.modules[file] = m
+	return m
 }
 
 // put copies data to a new allocation of exactly its size and gives its address.
@@ -81,12 +105,7 @@ func (r *rig) launch(entry string, grid emulator.Dim3, shared int, args ...any) 
 	if len(args) != len(k.Params) {
 		r.Fatalf("%s takes %d arguments, not %d", entry, len(k.Params), len(args))
 	}
-	m, err := r.Load(kernels.Source(k.File))
-	if err != nil {
-		r.Fatalf("%s: %v", k.File, err)
-	}
-	defer m.Unload()
-	f, err := m.Function(entry)
+	f, err := r.module(k.File).Function(entry)
 	if err != nil {
 		r.Fatal(err)
 	}
