@@ -17,7 +17,7 @@ func TestMatmul(t *testing.T) {
 		r.checkProduct("matmul", f, 97, max(block, 160), 65, false)
 		r.checkProduct("matmul", f, 65, 768, 9, false)
 		if block == 1 {
-			for i, k := range []int{2, 3, 4, 6, 7, 12, 31, 33, 97, 101} {
+			for i, k := range []int{2, 3, 4, 6, 7, 8, 12, 31, 33, 40, 97, 101} {
 				r.checkProduct("matmul", f, 13, k, 9+i, i%2 == 0)
 			}
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -18,7 +19,7 @@ type codec struct {
 	sums     int      // matvec needs the sum of every so many x of a unit; 0 if none
 
 	row   func(t *text, set string) // matvec: partial sum of one row from register set
-	eight func(t *text)             // matmul, embed: w0..w7 from the registers that loadEight filled
+	eight func(t *text)             // matmul, embed: w0..w7 from the registers that load filled
 	load  func(t *text)             // matmul, embed: loads what piece %piece (8 numbers) of a row needs
 	regs  []string                  // matmul, embed: declarations of these registers
 }
@@ -44,7 +45,7 @@ func (p plane) ld(set string) (op, regs string) {
 	return "ld.global.cs.nc.v4.b32", "{" + list(base, 4) + "}"
 }
 
-// declare is the declaration of these registers, clear the instructions that make them 0.
+// declare is the declaration of these registers.
 func (p plane) declare(set string) string {
 	switch p.Bytes {
 	case 2:
@@ -57,6 +58,7 @@ func (p plane) declare(set string) string {
 	return fmt.Sprintf(".reg .b32 %%%s%s<4>;", p.Name, set)
 }
 
+// clear makes these registers 0.
 func (p plane) clear(set string) string {
 	switch p.Bytes {
 	case 2:
@@ -72,10 +74,9 @@ func (p plane) clear(set string) string {
 }
 
 // list is "%q0, %q1, ...".
-func list(base string, n int) string {
-	return run(base, 0, n)
-}
+func list(base string, n int) string { return run(base, 0, n) }
 
+// run is the names of n registers from number `from` on.
 func run(base string, from, n int) string {
 	var names []string
 	for i := range n {
@@ -84,6 +85,7 @@ func run(base string, from, n int) string {
 	return strings.Join(names, ", ")
 }
 
+// log2 is exact: n is a power of two.
 func log2(n int) int {
 	l := 0
 	for n > 1 {
@@ -107,6 +109,7 @@ func (t *text) quad(c, origin string) {
 	t.toFloats("%v", 0, c, origin)
 }
 
+// toFloats is quad with a choice of registers: dst from..from+3.
 func (t *text) toFloats(dst string, from int, c, origin string) {
 	var bytes, subs []string
 	for i := range 4 {
@@ -130,4 +133,5 @@ func (t *text) dot(sum string, from int, start bool) {
 	t.line("%s", strings.Join(fmas, " "))
 }
 
-func float(v float32) string { return fmt.Sprintf("0f%08X", bitsOf(v)) }
+// float is a float32 as PTX writes it.
+func float(v float32) string { return fmt.Sprintf("0f%08X", math.Float32bits(v)) }

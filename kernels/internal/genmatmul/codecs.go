@@ -93,7 +93,7 @@ func codecs() []codec {
 				"s        16 bytes [N, K/256]  bits 6j..6j+5 scale + 32 of 16 numbers, j < 16; f16 d; 2 bytes 0",
 			},
 			row: rowOf64(func(set string, i int) string {
-				return pairs("%q"+set, i) + more("%h"+set+"#", i, 1, 2)
+				return pairs("%q"+set, i) + more(fmt.Sprintf("%%h%s%d", set, i/8), i, 1, 2)
 			}, sixBitScales),
 			load: loadQ3_K, eight: eightQ3_K,
 			regs: []string{".reg .b32 %q, %h, %s_lo, %s_hi, %shift;", ".reg .b16 %d16;", ".reg .u64 %byte;", ".reg .f32 %s;"},
@@ -128,7 +128,7 @@ func codecs() []codec {
 				"d        f16 [N, K/256]",
 			},
 			row: rowOf64(func(set string, i int) string {
-				return nibbles(fmt.Sprintf("%%q%d%s", i/8, set), i%8) + more("%h"+set+"#", i, 2, 4)
+				return nibbles(fmt.Sprintf("%%q%d%s", i/8, set), i%8) + more(fmt.Sprintf("%%h%s%d", set, i/4), i, 2, 4)
 			}, eightBitScales),
 			load: loadQ6_K, eight: eightQ6_K,
 			regs: []string{".reg .b32 %q, %h, %s_lo;", ".reg .b16 %d16;", ".reg .f32 %s;", ".reg .pred %p;"},

@@ -8,7 +8,6 @@ package main
 import (
 	"embed"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,5 +92,3 @@ func layOut(ptx string) string {
 	}
 	return b.String()
 }
-
-func bitsOf(v float32) uint32 { return math.Float32bits(v) }

@@ -1,8 +1,6 @@
 package main
 
-import (
-	"strings"
-)
+import "strings"
 
 // tile is the data of matmul.ptx.tmpl and embed.ptx.tmpl.
 type tile struct {
@@ -24,10 +22,10 @@ func newTile(c codec) tile {
 		registers.line("%s", r)
 	}
 	if !c.isFloat() {
-		registers.line(".reg .b32 %%c, %%e, %%two23; .reg .f32 %%origin, %%d, %%m; // four codes to a word; see below")
+		registers.line(".reg .b32 %%c, %%e, %%two23; .reg .f32 %%origin, %%d, %%m; // two quads: four codes to a word, one to a byte")
 		prepare.line("mov.b32 %%two23, 0x4B000000; // the bits of 2^23: with a byte below them, 2^23 + byte")
 		prepare.line("mov.f32 %%origin, %s; // 2^23 + %d", float(float32(1<<23+c.origin)), c.origin)
-	} else if !strings.Contains(registers.String(), "%p;") {
+	} else {
 		registers.line(".reg .pred %%p;")
 	}
 	return tile{

@@ -15,14 +15,10 @@ func nibbles(q string, i int) string {
 	return fmt.Sprintf("shr.u32 %%c, %s%d, 4; and.b32 %%c, %%c, 0x0F0F0F0F;", q, i/2)
 }
 
-// more takes quad i of `bits` bits out of the words h and puts it above the bits in %c.
-func more(h string, i, bits, to int) string {
-	perWord := 8 / bits
-	at := i % perWord * bits
-	word := h
-	if h[len(h)-1] == '#' {
-		word = fmt.Sprintf("%s%d", h[:len(h)-1], i/perWord)
-	}
+// more takes quad i of `bits` bits each out of its word and puts it above the bits in %c,
+// from bit `to` on.
+func more(word string, i, bits, to int) string {
+	at := i % (8 / bits) * bits
 	mask := (1<<bits - 1) * 0x01010101 << to
 	shift := fmt.Sprintf("mov.b32 %%e, %s;", word)
 	if at < to {
