@@ -81,6 +81,7 @@ func newApp() *cli.App {
 			perplexityCommand(),
 			logitsCommand(),
 			tokenizeCommand(),
+			benchCommand(),
 			infoCommand(),
 			convertCommand(),
 			parityCommand(),

@@ -1,0 +1,430 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/cpuid/v2"
+	"github.com/urfave/cli/v2"
+
+	"github.com/potion-engine/potion/engine/bench"
+	"github.com/potion-engine/potion/engine/format"
+	"github.com/potion-engine/potion/engine/model"
+	"github.com/potion-engine/potion/engine/modelfile"
+	"github.com/potion-engine/potion/engine/session"
+)
+
+// What bench measures where it is not told, as llama-bench does.
+const (
+	benchPrompt = 512
+	benchGen    = 128
+)
+
+func benchCommand() *cli.Command {
+	list := func(name, usage, value string, aliases ...string) cli.Flag {
+		return &cli.StringFlag{Name: name, Aliases: aliases, Value: value, Usage: usage + "; several with commas"}
+	}
+	device := func(name, usage, value string, aliases ...string) cli.Flag {
+		return &cli.StringFlag{Name: name, Aliases: aliases, Value: value, Usage: usage + "; several with commas", Category: catModel}
+	}
+	return &cli.Command{
+		Name:  "bench",
+		Usage: "measure how fast a model runs",
+		Description: `Times prompts (-p) and decoding (-n) on random tokens, after a warm-up, until the median is known
+well enough. Bytes of weights and operations a second are held against what the same threads
+reach in loops that do nothing else, measured in the same run: figures above that are refused.
+Examples:
+
+   potion bench
+   potion bench -m model.gguf -p 512,2048 -n 128 -d 0,4096 --threads 4,8
+   potion bench -m a.gguf -m b.gguf -p 0 -b 1,8,32 -o md
+   potion bench --kv f16,q8_0 --activations f32,int8 -o jsonl > results.jsonl`,
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE` or Hugging Face folder; repeatable", DefaultText: "the embedded demo model", Category: catModel},
+			device("device", "`DEVICE` to run on: auto (a GPU if there is one), cpu, cuda, cuda:N or emulated", "auto"),
+			requireFlag(),
+			device("threads", "CPU `THREADS` to use; 0: all cores", "0", "t"),
+			device("activations", "`FORMAT` of activations where weights are quantised: f32 or int8", "f32"),
+			device("kv", "`FORMAT` of the KV cache: f32, f16 or q8_0", "f16"),
+			list("p", "`TOKENS` of the prompt, 0 for no such test", strconv.Itoa(benchPrompt), "n-prompt"),
+			list("n", "`TOKENS` to decode, 0 for no such test", strconv.Itoa(benchGen), "n-gen"),
+			list("d", "`TOKENS` in the context before", "0", "n-depth"),
+			list("b", "`SEQUENCES` to decode side by side", "1"),
+			&cli.IntFlag{Name: "r", Aliases: []string{"repetitions"}, Value: 5, Usage: "time at least `N` runs of a test"},
+			&cli.Float64Flag{Name: "spread", Value: 0.01, Usage: "then go on until the median is known to this `SHARE` of itself"},
+			&cli.DurationFlag{Name: "max-time", Value: 10 * time.Second, Usage: "or until a test has taken this long"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "`SEED` of the random tokens"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORM` of the results: table, md, csv, json or jsonl", Category: catOutput},
+			quietFlag(),
+		},
+		Action: runBench,
+	}
+}
+
+var errBench = errors.New("results above the peak of the machine are refused")
+
+func runBench(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return usage("bench takes no TEXT")
+	}
+	p, err := newBenchPlan(c)
+	if err != nil {
+		return err
+	}
+	var out []bench.Record
+	for _, s := range p.setups {
+		records, err := p.measure(c, s)
+		out = append(out, records...)
+		if err != nil {
+			// What was measured so far is worth having.
+			return errors.Join(err, printBench(c.App.Writer, p.output, out))
+		}
+	}
+	if err := printBench(c.App.Writer, p.output, out); err != nil {
+		return err
+	}
+	for _, r := range out {
+		if !r.Valid {
+			return fmt.Errorf("%w: %s: %s", errBench, r.Test, r.Reason)
+		}
+	}
+	return nil
+}
+
+// benchSetup is what a model is opened with.
+type benchSetup struct{ model, device, threads, kv, activations string }
+
+// benchPlan is a command line understood.
+type benchPlan struct {
+	setups        []benchSetup
+	p, n, d, b    []int
+	fitP, fitN    bool // the defaults, which give way to a short context
+	limits        bench.Limits
+	seed          uint64
+	output        string
+	progress      io.Writer
+	commandLine   string
+	build, module string // commit, version
+}
+
+func newBenchPlan(c *cli.Context) (*benchPlan, error) {
+	p := &benchPlan{
+		fitP: !c.IsSet("p"), fitN: !c.IsSet("n"), seed: c.Uint64("seed"), output: c.String("output"),
+		limits:      bench.Limits{Repetitions: c.Int("r"), Spread: c.Float64("spread"), Time: c.Duration("max-time")},
+		progress:    c.App.ErrWriter,
+		commandLine: commandLine(c), build: buildCommit(), module: versionText(),
+	}
+	if c.Bool("quiet") {
+		p.progress = io.Discard
+	}
+	if !slices.Contains(benchForms, p.output) {
+		return nil, usage("--output %s: want one of %s", p.output, strings.Join(benchForms, ", "))
+	}
+	if p.limits.Repetitions < 1 || p.limits.Repetitions > 1e6 {
+		return nil, usage("-r %d: want 1 to 1000000", p.limits.Repetitions)
+	}
+	if !(p.limits.Spread >= 0) {
+		return nil, usage("--spread %v: want a share such as 0.01", p.limits.Spread)
+	}
+	for _, f := range []struct {
+		name string
+		dst  *[]int
+		low  int
+		high int
+	}{{"p", &p.p, 0, math.MaxInt32 / 4}, {"n", &p.n, 0, math.MaxInt32 / 4}, {"d", &p.d, 0, math.MaxInt32 / 4}, {"b", &p.b, 1, session.DefaultChunk}} {
+		var err error
+		if *f.dst, err = numbers(c, f.name, f.low, f.high); err != nil {
+			return nil, err
+		}
+	}
+	models := c.StringSlice("model")
+	if len(models) == 0 {
+		models = []string{""}
+	}
+	for _, m := range models {
+		for _, device := range strings.Split(c.String("device"), ",") {
+			for _, threads := range strings.Split(c.String("threads"), ",") {
+				for _, kv := range strings.Split(c.String("kv"), ",") {
+					for _, a := range strings.Split(c.String("activations"), ",") {
+						p.setups = append(p.setups, benchSetup{m, device, threads, kv, a})
+					}
+				}
+			}
+		}
+	}
+	return p, nil
+}
+
+// numbers reads a flag that lists numbers.
+func numbers(c *cli.Context, name string, low, high int) ([]int, error) {
+	var list []int
+	for _, s := range strings.Split(c.String(name), ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		if err != nil || n < low || n > high {
+			return nil, usage("-%s %s: want numbers from %d to %d with commas between them", name, c.String(name), low, high)
+		}
+		list = append(list, n)
+	}
+	return list, nil
+}
+
+// tests is what is measured of a model. A test that the user asked for and that does not fit
+// is an error; the defaults shrink to fit.
+func (p *benchPlan) tests(config *model.Config, name string) ([]bench.Test, error) {
+	var list []bench.Test
+	add := func(t bench.Test, shrinks bool) error {
+		room := math.MaxInt
+		if config.Learned || shrinks {
+			room = config.Context - t.Depth
+		}
+		if shrinks {
+			t.Prompt, t.Gen = min(t.Prompt, room), min(t.Gen, room)
+		}
+		if t.Prompt+t.Gen > room || shrinks && room <= 0 {
+			return fmt.Errorf("%s: %s needs a context of %d tokens; this model has %d positions", name, t.Name(), t.Context(), config.Context)
+		}
+		if n := t.Context(); n > config.Context {
+			fmt.Fprintf(p.progress, "potion: warning: %s: %s reads %d tokens, more than the %d the model was trained for\n", name, t.Name(), n, config.Context)
+		}
+		list = append(list, t)
+		return nil
+	}
+	for _, d := range p.d {
+		for _, n := range p.p {
+			if n == 0 {
+				continue
+			}
+			if err := add(bench.Test{Prompt: n, Depth: d, Batch: 1}, p.fitP); err != nil {
+				return nil, err
+			}
+		}
+		for _, b := range p.b {
+			for _, n := range p.n {
+				if n == 0 {
+					continue
+				}
+				if err := add(bench.Test{Gen: n, Depth: d, Batch: b}, p.fitN); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	if len(list) == 0 {
+		return nil, usage("-p 0 -n 0 leave nothing to measure")
+	}
+	return list, nil
+}
+
+// measure does all tests on one setup.
+func (p *benchPlan) measure(c *cli.Context, s benchSetup) ([]bench.Record, error) {
+	tests, err := p.testsOf(s.model)
+	if err != nil {
+		return nil, err
+	}
+	c, err = s.context(c)
+	if err != nil {
+		return nil, err
+	}
+	debug.FreeOSMemory()
+	bench.ResetPeakMemory()
+	m, err := openModelContext(c, session.Options{}, tests[0].Context(), tests[0].Context())
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	setup, err := p.describe(m, s)
+	if err != nil {
+		return nil, err
+	}
+	caches := bench.ReadCaches()
+	var records []bench.Record
+	for _, t := range tests {
+		o := m.runner.Options()
+		o.Context, o.Sequences, o.Logits, o.Chunk = t.Context(), t.Batch, t.Batch, 0
+		begin := time.Now()
+		result, rows, err := p.test(c, m, o, t, setup)
+		if err != nil {
+			return p.judge(m, records, caches), err
+		}
+		setup.Chunk = rows
+		level := weightsIn(m, caches)
+		cost := t.Cost(m.model.Config, m.model.ReadBytes(), o.KV, rows)
+		records = append(records, bench.NewRecord(setup, t, cost, result, level, begin))
+	}
+	return p.judge(m, records, caches), nil
+}
+
+func (p *benchPlan) testsOf(path string) ([]bench.Test, error) {
+	f, err := modelfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	ck, err := f.Checkpoint()
+	if err != nil {
+		return nil, err
+	}
+	return p.tests(ck.Config(), f.Path())
+}
+
+// context is c with the flags of one setup in place of the lists.
+func (s benchSetup) context(c *cli.Context) (*cli.Context, error) {
+	set, err := flagSet(&cli.Command{Name: "bench", Flags: append(deviceFlags(format.F16), quietFlag())})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range []struct{ name, value string }{
+		{"model", s.model}, {"device", s.device}, {"threads", s.threads}, {"kv", s.kv}, {"activations", s.activations},
+		{"require-gpu", strconv.FormatBool(c.Bool("require-gpu"))}, {"quiet", "true"},
+	} {
+		if err := setFlag(set, f.name, strings.TrimSpace(f.value)); err != nil {
+			return nil, err
+		}
+	}
+	return cli.NewContext(c.App, set, c), nil
+}
+
+func setFlag(set *flag.FlagSet, name, value string) error {
+	if err := set.Set(name, value); err != nil {
+		return usage("--%s %s: %v", name, value, err)
+	}
+	return nil
+}
+
+// test does one test on a runner of its own, whose rows of a step it returns.
+func (p *benchPlan) test(c *cli.Context, m *opened, o session.Options, t bench.Test, setup bench.Setup) (bench.Measurement, int, error) {
+	ck, err := m.file.Checkpoint()
+	if err != nil {
+		return bench.Measurement{}, 0, err
+	}
+	if err := checkMemory(c, ck, o, m.backend.Info()); err != nil {
+		return bench.Measurement{}, 0, err
+	}
+	m.runner.Close()
+	r, err := session.NewRunner(m.model, o)
+	if err != nil {
+		m.runner = nil
+		return bench.Measurement{}, 0, err
+	}
+	m.runner = r
+	line := func(s bench.Stats) string {
+		return fmt.Sprintf("potion: %s, %s, %d threads, kv %s, %s: %s: %d runs, %.2f tok/s +- %.1f%%",
+			setup.Model, strings.ToLower(setup.Backend), setup.Threads, setup.TypeK, setup.Activations, t.Name(), s.N, float64(t.Tokens())/s.Median, 100*s.Spread)
+	}
+	result, err := bench.Measure(c.Context, r, t, p.limits, p.seed, nil)
+	if err == nil {
+		fmt.Fprintln(p.progress, line(result.Stats))
+	}
+	return result, r.Options().Chunk, err
+}
+
+// judge measures the peaks on the same threads and holds the records to them; a record
+// above the peak gets a second look at the peak first.
+func (p *benchPlan) judge(m *opened, records []bench.Record, caches bench.Caches) []bench.Record {
+	if len(records) == 0 {
+		return nil
+	}
+	memory := bench.PeakMemory()
+	info := m.backend.Info()
+	peaks := bench.Peaks{FlopsPerSec: info.PeakFlopsPerSec, Stated: true}
+	switch {
+	case info.Kind != "cpu" && weightsIn(m, caches) == bench.LevelMemory:
+		peaks.BytesPerSec = info.PeakBytesPerSec
+	case info.Kind == "cpu":
+		buffer := caches.BufferBytes(m.model.ReadBytes())
+		peaks = bench.MeasurePeaks(buffer, info.Units)
+		if slices.ContainsFunc(records, func(r bench.Record) bool { return r.Exceeds(peaks) }) {
+			peaks = peaks.Best(bench.MeasurePeaks(buffer, info.Units))
+		}
+	}
+	for i := range records {
+		records[i].PeakMemory = memory
+		records[i].Judge(peaks)
+	}
+	return records
+}
+
+// gpuCache is more than the L2 cache of any GPU holds (126 MB, a B200's).
+const gpuCache = 256 << 20
+
+// weightsIn is the level of memory that the weights are read from. Where a GPU may have them
+// in its cache, it is unknown, and the stated bandwidth of its memory says nothing.
+func weightsIn(m *opened, caches bench.Caches) bench.Level {
+	info, bytes := m.backend.Info(), m.model.ReadBytes()
+	switch {
+	case info.Kind == "cpu":
+		return caches.Level(bytes, info.Units)
+	case bytes > gpuCache:
+		return bench.LevelMemory
+	}
+	return bench.LevelUnknown
+}
+
+// describe is the part of the records that the tests share.
+func (p *benchPlan) describe(m *opened, s benchSetup) (bench.Setup, error) {
+	info := m.backend.Info()
+	ck, err := m.file.Checkpoint()
+	if err != nil {
+		return bench.Setup{}, err
+	}
+	kind, parameters, err := bench.Describe(ck)
+	if err != nil {
+		return bench.Setup{}, err
+	}
+	kv := strings.ToLower(m.runner.Options().KV.String())
+	setup := bench.Setup{
+		BuildCommit: p.build, Version: p.module, Command: p.commandLine,
+		CPU: cpuid.CPU.BrandName, Backend: strings.ToUpper(info.Kind), Features: strings.Join(info.Features, " "),
+		Model: m.file.Path(), ModelType: kind, ModelBytes: model.Bytes(ck), Parameters: parameters,
+		TypeK: kv, TypeV: kv, Activations: s.activations, Seed: p.seed, LoadNS: m.load.Nanoseconds(),
+	}
+	switch info.Kind {
+	case "cpu":
+		setup.CPU, setup.Threads = info.Name, info.Units
+	case "cuda":
+		setup.GPU = info.Name
+	}
+	return setup, nil
+}
+
+// commandLine is what was typed, quoted for a shell.
+func commandLine(c *cli.Context) string {
+	words := []string{"potion"}
+	lineage := c.Lineage()
+	for _, w := range lineage[min(1, len(lineage)-1)].Args().Slice() {
+		if w == "--" {
+			break // flagsFirst ends the flags so
+		}
+		if strings.ContainsFunc(w, func(r rune) bool { return !strings.ContainsRune(plainLetters, r) }) || w == "" {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		words = append(words, w)
+	}
+	return strings.Join(words, " ")
+}
+
+const plainLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%"
+
+// buildCommit is the commit that the program was built from.
+func buildCommit() string {
+	commit, changed := "unknown", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision" && len(s.Value) >= 12:
+				commit = s.Value[:12]
+			case s.Key == "vcs.modified" && s.Value == "true":
+				changed = "-dirty"
+			}
+		}
+	}
+	return commit + changed
+}

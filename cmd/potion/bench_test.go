@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/potion-engine/potion/engine/bench"
+)
+
+// quick is a bench of the demo model that takes a moment.
+func quick(args ...string) []string {
+	return append([]string{"bench", "--device", "cpu", "-r", "1", "--max-time", "1ms", "-p", "8", "-n", "2"}, args...)
+}
+
+func TestBenchJSON(t *testing.T) {
+	t.Parallel()
+	args := quick("-o", "json", "-d", "0,16", "-b", "1,3", "--threads", "1", "--kv", "f16, q8_0", "--seed", "5")
+	out, stderr, code := potion(t, "", args...)
+	// On a busy machine a figure may be refused; what is printed is complete all the same.
+	if code != 0 && !strings.Contains(stderr, errBench.Error()) {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	var records []bench.Record
+	if err := json.Unmarshal([]byte(out), &records); err != nil {
+		t.Fatal(err)
+	}
+	var tests []string
+	for _, r := range records[:6] {
+		tests = append(tests, r.Test)
+	}
+	if got, want := strings.Join(tests, ","), "pp8,tg2,tg2 x3,pp8 @ d16,tg2 @ d16,tg2 x3 @ d16"; got != want {
+		t.Errorf("tests %s, want %s", got, want)
+	}
+	if len(records) != 6*2 {
+		t.Fatalf("%d records", len(records))
+	}
+	r := records[6] // the second KV format
+	if r.TypeK != "q8_0" || r.Threads != 1 || r.Backend != "CPU" || r.Parameters != 5853184 || r.ModelType != "gpt2 5.9M Q8_0" ||
+		r.Seed != 5 || r.LoadNS <= 0 || len(r.SamplesNS) != 1 || r.Chunk != 8 {
+		t.Errorf("record %+v", r)
+	}
+	if want := "potion bench --device cpu -r 1 --max-time 1ms"; !strings.HasPrefix(r.Command, want) || !strings.Contains(r.Command, "--kv 'f16, q8_0'") {
+		t.Errorf("command %s", r.Command)
+	}
+	if lines := strings.Count(stderr, "runs, "); lines != len(records) {
+		t.Errorf("%d lines of progress:\n%s", lines, stderr)
+	}
+}
+
+func TestBenchForms(t *testing.T) {
+	t.Parallel()
+	for form, want := range map[string][]string{
+		"table": {"│ gpt2 5.9M Q8_0", "GB/s", "pp8", "tg2", "ratio", "peak "},
+		"md":    {"| model | size |", "| pp8 |", "\n- potion "},
+		"jsonl": {"\"test\":\"pp8\"", "}\n{"},
+		"csv":   {"build_commit,version,command,", ",pp8,8,0,0,1,"},
+	} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			out, stderr, code := potion(t, "", quick("-o", form, "-q", "-t", "1,2")...)
+			if code != 0 && !strings.Contains(stderr, errBench.Error()) {
+				t.Fatalf("exit code %d: %s", code, stderr)
+			}
+			for _, w := range want {
+				if !strings.Contains(out, w) {
+					t.Errorf("no %q in\n%s", w, out)
+				}
+			}
+			if code == 0 && stderr != "" {
+				t.Errorf("with -q, stderr says %q", stderr)
+			}
+			if form != "csv" {
+				return
+			}
+			if rows, err := csv.NewReader(strings.NewReader(out)).ReadAll(); err != nil || len(rows) != 5 {
+				t.Errorf("%d rows, %v", len(rows), err)
+			}
+		})
+	}
+}
+
+// A refused record says so instead of a figure.
+func TestBenchRefused(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	r := bench.Record{Test: "tg2", Reason: "faster than light"}
+	if err := printBench(&out, "table", []bench.Record{r}); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.Contains(got, "invalid") || !strings.Contains(got, "tg2 is refused: faster than light") {
+		t.Errorf("printed\n%s", got)
+	}
+	if errors.Is(errBench, errUsage) {
+		t.Error("a refused result is no mistake on the command line")
+	}
+}
+
+func TestBenchMistakes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"-p", "0", "-n", "0"}, exitUsage, "nothing to measure"},
+		{[]string{"-p", "1,x"}, exitUsage, "-p 1,x"},
+		{[]string{"-b", "0"}, exitUsage, "-b 0"},
+		{[]string{"-r", "0"}, exitUsage, "-r 0"},
+		{[]string{"--threads", "x,1"}, exitUsage, "--threads x"},
+		{[]string{"--kv", "q4_0,f16"}, exitUsage, "--kv q4_0"},
+		{[]string{"-o", "yaml"}, exitUsage, "--output yaml"},
+		{[]string{"text"}, exitUsage, "no TEXT"},
+		{[]string{"-p", "512"}, exitFailed, "pp512 needs a context of 512 tokens; this model has 256 positions"},
+		{[]string{"-d", "256"}, exitFailed, "needs a context"},
+		{[]string{"-m", "nothing.gguf"}, exitFailed, "nothing.gguf: no such file"},
+	} {
+		_, stderr, code := potion(t, "", append([]string{"bench", "--device", "cpu", "--max-time", "1ms", "-r", "1", "-n", "1"}, test.args...)...)
+		if code != test.code || !strings.Contains(stderr, test.want) {
+			t.Errorf("bench %q: exit code %d, %q; want %d, %q", test.args, code, stderr, test.code, test.want)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/potion-engine/potion/engine/bench"
+)
+
+var benchForms = []string{"table", "md", "csv", "json", "jsonl"}
+
+// printBench prints records in one of benchForms.
+func printBench(w io.Writer, form string, records []bench.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	switch form {
+	case "csv":
+		return benchCSV(w, records)
+	case "json":
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(records)
+	case "jsonl":
+		for _, r := range records {
+			if err := printJSON(w, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	t := benchTable(records)
+	notes := benchNotes(records)
+	if form == "md" {
+		_, err := fmt.Fprintf(w, "%s\n\n- %s\n", t.RenderMarkdown(), strings.Join(notes, "\n- "))
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s\n%s\n", t.Render(), strings.Join(notes, "\n"))
+	return err
+}
+
+// benchTable has a ratio column where a test was done on several setups: how many times as
+// fast as on the first.
+func benchTable(records []bench.Record) table.Writer {
+	header := []any{"model", "size", "backend", "threads", "kv", "act", "test", "tok/s", "median", "GB/s", "of peak", "GFLOP/s", "of peak", "weights in"}
+	base := map[[2]string]*bench.Record{}
+	ratios := false
+	for i := range records {
+		r := &records[i]
+		key := [2]string{r.Model, r.Test}
+		if base[key] != nil {
+			ratios = true
+		} else {
+			base[key] = r
+		}
+	}
+	if ratios {
+		header = append(header, "ratio")
+	}
+	t := newTable("", header...)
+	rightFrom(t, 8, 13)
+	for i := range records {
+		r := &records[i]
+		row := table.Row{printable(r.ModelType), size(r.ModelBytes), r.Backend, r.Threads, r.TypeK, r.Activations, r.Test}
+		if r.Valid {
+			row = append(row, fmt.Sprintf("%.2f ± %.2f", *r.AvgTS, *r.StddevTS), figure("%.2f", r.MedianTS),
+				figure("%.2f", r.GBs), percent(r.ShareGBs), figure("%.1f", r.GFLOPs), percent(r.ShareGFLOPs), r.Level)
+		} else {
+			row = append(row, "invalid", "-", "-", "-", "-", "-", r.Level)
+		}
+		if b := base[[2]string{r.Model, r.Test}]; ratios && r.Valid && b.Valid {
+			row = append(row, fmt.Sprintf("%.2fx", *r.MedianTS / *b.MedianTS))
+		}
+		t.AppendRow(row)
+	}
+	return t
+}
+
+func figure(form string, x *float64) string {
+	if x == nil {
+		return "-"
+	}
+	return fmt.Sprintf(form, *x)
+}
+
+func percent(x *float64) string {
+	if x == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f%%", 100**x)
+}
+
+// benchNotes is what others need to repeat the figures.
+func benchNotes(records []bench.Record) []string {
+	var notes []string
+	seen := map[string]bool{}
+	add := func(form string, args ...any) {
+		if s := fmt.Sprintf(form, args...); !seen[s] {
+			seen[s] = true
+			notes = append(notes, s)
+		}
+	}
+	add("potion %s, commit %s: %s", records[0].Version, records[0].BuildCommit, records[0].Command)
+	cached := false
+	for _, r := range records {
+		device := r.CPU
+		if r.GPU != "" {
+			device = r.GPU + ", " + r.CPU
+		}
+		add("%s: %s", device, r.Features)
+		add("%s: load %.1f ms, at most %s of memory (%s, %d threads, kv %s, %s)", printable(r.Model), ms(time.Duration(r.LoadNS)), size(r.PeakMemory), r.Backend, r.Threads, r.TypeK, r.Activations)
+		add("peak %.2f GB/s over %s, %.1f GFLOP/s (%s)", r.PeakGBs, size(r.PeakBuffer), r.PeakGFLOPs, r.PeakSource)
+		if !r.Valid {
+			add("%s is refused: %s", r.Test, r.Reason)
+		}
+		cached = cached || r.CacheRes
+	}
+	if cached {
+		add("the weights fit a cache: a model that does not fit would not reach these figures")
+	}
+	return notes
+}
+
+// benchCSV prints the fields of the records but the samples; a withheld figure is empty.
+func benchCSV(w io.Writer, records []bench.Record) error {
+	out := csv.NewWriter(w)
+	var header []string
+	eachField(reflect.ValueOf(records[0]), func(name string, _ reflect.Value) { header = append(header, name) })
+	if err := out.Write(header); err != nil {
+		return err
+	}
+	for _, r := range records {
+		var row []string
+		eachField(reflect.ValueOf(r), func(_ string, v reflect.Value) {
+			switch {
+			case v.Kind() == reflect.Pointer && v.IsNil():
+				row = append(row, "")
+			case v.Kind() == reflect.Pointer:
+				row = append(row, fmt.Sprint(v.Elem()))
+			default:
+				row = append(row, fmt.Sprint(v))
+			}
+		})
+		if err := out.Write(row); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// eachField visits the fields of a struct and of those embedded in it under their names in
+// JSON, lists left out.
+func eachField(v reflect.Value, visit func(name string, v reflect.Value)) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous:
+			eachField(v.Field(i), visit)
+		case f.Type.Kind() != reflect.Slice:
+			visit(name, v.Field(i))
+		}
+	}
+}

@@ -1,0 +1,198 @@
+#include "textflag.h"
+
+// func read1AVX512(p *byte, n int)
+// Reads n bytes, a multiple of 1024, one cache line after the other.
+TEXT ·read1AVX512(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), SI // where to read
+	MOVQ n+8(FP), CX // bytes left
+
+read:
+	VMOVUPS 0(SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	VMOVUPS 256(SI), Z4
+	VMOVUPS 320(SI), Z5
+	VMOVUPS 384(SI), Z6
+	VMOVUPS 448(SI), Z7
+	VMOVUPS 512(SI), Z0
+	VMOVUPS 576(SI), Z1
+	VMOVUPS 640(SI), Z2
+	VMOVUPS 704(SI), Z3
+	VMOVUPS 768(SI), Z4
+	VMOVUPS 832(SI), Z5
+	VMOVUPS 896(SI), Z6
+	VMOVUPS 960(SI), Z7
+	ADDQ    $1024, SI
+	SUBQ    $1024, CX
+	JNE     read
+	VZEROUPPER
+	RET
+
+// func read4AVX512(p *byte, stride, n int)
+// Reads n bytes, a multiple of 256, at each of p, p+stride, p+2*stride and p+3*stride, in
+// turns: several streams keep more cache lines on their way than one.
+TEXT ·read4AVX512(SB), NOSPLIT, $0-24
+	MOVQ p+0(FP), SI      // stream 0
+	MOVQ stride+8(FP), DX // from one stream to the next
+	MOVQ n+16(FP), CX     // bytes left of each
+	LEAQ (SI)(DX*1), DI   // stream 1
+	LEAQ (DI)(DX*1), R8   // stream 2
+	LEAQ (R8)(DX*1), R9   // stream 3
+
+read:
+	VMOVUPS 0(SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	VMOVUPS 0(DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	VMOVUPS 0(R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 0(R9), Z4
+	VMOVUPS 64(R9), Z5
+	VMOVUPS 128(R9), Z6
+	VMOVUPS 192(R9), Z7
+	ADDQ    $256, SI
+	ADDQ    $256, DI
+	ADDQ    $256, R8
+	ADDQ    $256, R9
+	SUBQ    $256, CX
+	JNE     read
+	VZEROUPPER
+	RET
+
+// func read1AVX2(p *byte, n int)
+// read1AVX512 with registers of 32 bytes.
+TEXT ·read1AVX2(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), CX
+
+read:
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	VMOVUPS 128(SI), Y4
+	VMOVUPS 160(SI), Y5
+	VMOVUPS 192(SI), Y6
+	VMOVUPS 224(SI), Y7
+	ADDQ    $256, SI
+	SUBQ    $256, CX
+	JNE     read
+	VZEROUPPER
+	RET
+
+// func read4AVX2(p *byte, stride, n int)
+// read4AVX512 with registers of 32 bytes.
+TEXT ·read4AVX2(SB), NOSPLIT, $0-24
+	MOVQ p+0(FP), SI
+	MOVQ stride+8(FP), DX
+	MOVQ n+16(FP), CX
+	LEAQ (SI)(DX*1), DI
+	LEAQ (DI)(DX*1), R8
+	LEAQ (R8)(DX*1), R9
+
+read:
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 0(DI), Y2
+	VMOVUPS 32(DI), Y3
+	VMOVUPS 0(R8), Y4
+	VMOVUPS 32(R8), Y5
+	VMOVUPS 0(R9), Y6
+	VMOVUPS 32(R9), Y7
+	ADDQ    $64, SI
+	ADDQ    $64, DI
+	ADDQ    $64, R8
+	ADDQ    $64, R9
+	SUBQ    $64, CX
+	JNE     read
+	VZEROUPPER
+	RET
+
+// func fmaAVX512(n int)
+// n rounds of 16 multiply-adds of 16 numbers that do not wait for one another.
+TEXT ·fmaAVX512(SB), NOSPLIT, $0-8
+	MOVQ   n+0(FP), CX
+	VXORPS X16, X16, X16
+	VXORPS X17, X17, X17
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+	VXORPS X10, X10, X10
+	VXORPS X11, X11, X11
+	VXORPS X12, X12, X12
+	VXORPS X13, X13, X13
+	VXORPS X14, X14, X14
+	VXORPS X15, X15, X15
+
+round:
+	VFMADD231PS Z16, Z17, Z0
+	VFMADD231PS Z16, Z17, Z1
+	VFMADD231PS Z16, Z17, Z2
+	VFMADD231PS Z16, Z17, Z3
+	VFMADD231PS Z16, Z17, Z4
+	VFMADD231PS Z16, Z17, Z5
+	VFMADD231PS Z16, Z17, Z6
+	VFMADD231PS Z16, Z17, Z7
+	VFMADD231PS Z16, Z17, Z8
+	VFMADD231PS Z16, Z17, Z9
+	VFMADD231PS Z16, Z17, Z10
+	VFMADD231PS Z16, Z17, Z11
+	VFMADD231PS Z16, Z17, Z12
+	VFMADD231PS Z16, Z17, Z13
+	VFMADD231PS Z16, Z17, Z14
+	VFMADD231PS Z16, Z17, Z15
+	SUBQ        $1, CX
+	JNE         round
+	VZEROUPPER
+	RET
+
+// func fmaAVX2(n int)
+// n rounds of 12 multiply-adds of 8 numbers.
+TEXT ·fmaAVX2(SB), NOSPLIT, $0-8
+	MOVQ   n+0(FP), CX
+	VXORPS X0, X0, X0
+	VXORPS X1, X1, X1
+	VXORPS X2, X2, X2
+	VXORPS X3, X3, X3
+	VXORPS X4, X4, X4
+	VXORPS X5, X5, X5
+	VXORPS X6, X6, X6
+	VXORPS X7, X7, X7
+	VXORPS X8, X8, X8
+	VXORPS X9, X9, X9
+	VXORPS X10, X10, X10
+	VXORPS X11, X11, X11
+	VXORPS X12, X12, X12
+	VXORPS X13, X13, X13
+
+round:
+	VFMADD231PS Y12, Y13, Y0
+	VFMADD231PS Y12, Y13, Y1
+	VFMADD231PS Y12, Y13, Y2
+	VFMADD231PS Y12, Y13, Y3
+	VFMADD231PS Y12, Y13, Y4
+	VFMADD231PS Y12, Y13, Y5
+	VFMADD231PS Y12, Y13, Y6
+	VFMADD231PS Y12, Y13, Y7
+	VFMADD231PS Y12, Y13, Y8
+	VFMADD231PS Y12, Y13, Y9
+	VFMADD231PS Y12, Y13, Y10
+	VFMADD231PS Y12, Y13, Y11
+	SUBQ        $1, CX
+	JNE         round
+	VZEROUPPER
+	RET
