@@ -32,7 +32,7 @@ func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, sp
 	if len(a.blocks)*c.spec.Heads < b.pool.threads() {
 		a.heads = 1
 	}
-	b.reserve((2*c.spec.HeadDim+1)*engine.PageLen + blockRows*a.heads)
+	b.reserve((2*c.spec.HeadDim+a.heads)*engine.PageLen + blockRows*a.heads)
 	for i := range b.scratch {
 		if s := &b.scratch[i]; len(s.sums) < blockRows*a.heads {
 			s.sums = make([]float64, blockRows*a.heads)
@@ -100,7 +100,7 @@ type attendRun struct {
 	head int // the first of the item's query heads
 
 	keys, values []float32 // a page, unpacked
-	scores       []float32 // of one row and head with a page
+	scores       []float32 // of one row and all heads with a page, [heads][PageLen]
 	tops         []float32 // the greatest score so far, by row and head
 	sums         []float64 // the sum of exp(score - top) so far, likewise
 }
@@ -112,7 +112,7 @@ func (r *attendRun) memory(s *scratch) {
 	floats := s.floats
 	r.keys, floats = floats[:page], floats[page:]
 	r.values, floats = floats[:page], floats[page:]
-	r.scores, floats = floats[:engine.PageLen], floats[engine.PageLen:]
+	r.scores, floats = floats[:r.heads*engine.PageLen], floats[r.heads*engine.PageLen:]
 	r.tops, r.sums = floats[:n], s.sums[:n]
 	for i := range n {
 		r.tops[i], r.sums[i] = float32(math.Inf(-1)), 0
@@ -129,6 +129,13 @@ func (r *attendRun) of(x []float32, t, h int) []float32 {
 	d := r.kv.spec.HeadDim
 	at := (t*r.spec.Heads + r.head + h) * d
 	return x[at : at+d]
+}
+
+// headsOf is row t of all the item's heads in y or q.
+func (r *attendRun) headsOf(x []float32, t int) []float32 {
+	d := r.kv.spec.HeadDim
+	at := (t*r.spec.Heads + r.head) * d
+	return x[at : at+r.heads*d]
 }
 
 // pages goes through all pages that any row of the block sees.
@@ -151,39 +158,45 @@ func (r *attendRun) pages() {
 			if lo >= hi {
 				continue
 			}
-			for h := range r.heads {
-				r.page(t, h, base+lo, keys[lo*d:hi*d], values[lo*d:hi*d])
-			}
+			r.page(t, base+lo, keys[lo*d:hi*d], values[lo*d:hi*d])
 		}
 	}
 }
 
-// page adds some neighbouring positions, from pos on, to row t and head h.
-func (r *attendRun) page(t, h, pos int, keys, values []float32) {
+// page adds some neighbouring positions, from pos on, to the heads of row t.
+func (r *attendRun) page(t, pos int, keys, values []float32) {
+	d := r.kv.spec.HeadDim
+	n := len(keys) / d
+	r.kernels.panel(r.scores, engine.PageLen, r.headsOf(r.q, t), keys, d)
+	for h := range r.heads {
+		r.weigh(t, h, pos, r.scores[h*engine.PageLen:][:n])
+	}
+	r.kernels.mix(r.headsOf(r.y, t), d, r.scores, engine.PageLen, values)
+}
+
+// weigh turns products of queries and keys into weights, relative to the greatest score so
+// far. A greater one makes the earlier weights and sums shrink.
+func (r *attendRun) weigh(t, h, pos int, scores []float32) {
 	i := (t-r.from)*r.heads + h
-	y := r.of(r.y, t, h)
-	scores := r.scores[:len(keys)/len(y)]
-	r.kernels.dots(scores, r.of(r.q, t, h), keys, r.spec.Scale)
+	r.kernels.scale(scores, r.spec.Scale)
 	if r.spec.SoftCap > 0 {
 		softCap(scores, scores, nil, r.spec.SoftCap)
 	}
 	if w := r.weightRow(t, h); w != nil {
 		copy(w[pos:], scores)
 	}
-	top := maximum(scores)
+	top := r.kernels.maximum(scores)
 	if math.IsInf(float64(top), -1) {
-		return // exp(-Inf) is nothing, whatever the other scores are
+		clear(scores) // exp(-Inf) is nothing, whatever the other scores are
+		return
 	}
 	if top > r.tops[i] {
 		shrink := exp(float64(r.tops[i]) - float64(top))
 		r.tops[i] = top
 		r.sums[i] *= shrink
-		for d := range y {
-			y[d] *= float32(shrink)
-		}
+		r.kernels.scale(r.of(r.y, t, h), float32(shrink))
 	}
-	r.sums[i] += expSum(scores, scores, r.tops[i])
-	r.kernels.mix(y, scores, values)
+	r.sums[i] += r.kernels.expSum(scores, scores, r.tops[i])
 }
 
 // finish divides by the sums of weights.
@@ -193,10 +206,7 @@ func (r *attendRun) finish() {
 		for h := range r.heads {
 			i := (t-r.from)*r.heads + h
 			inverse := float32(1 / r.sums[i])
-			y := r.of(r.y, t, h)
-			for d := range y {
-				y[d] *= inverse
-			}
+			r.kernels.scale(r.of(r.y, t, h), inverse)
 			if w := r.weightRow(t, h); w != nil {
 				expSum(w[lo:hi], w[lo:hi], r.tops[i])
 				for p := lo; p < hi; p++ {

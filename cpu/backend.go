@@ -8,7 +8,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/potion-engine/potion/engine"
-	"github.com/potion-engine/potion/engine/format"
 )
 
 // Options of New. The zero value is a good choice.
@@ -36,9 +35,10 @@ type Backend struct {
 	kernels *kernels
 	int8    bool
 
-	scratch []scratch   // by worker
-	q8      []format.Q8 // Linear's activations as integers, a row each
-	angles  angleCache  // Rope's cosines and sines
+	scratch []scratch  // by worker
+	angles  angleCache // Rope's cosines and sines
+
+	activations activations // Linear's, as integers
 
 	// The arguments of the operation that is running. They are kept here and not made
 	// by every call because what a goroutine may reach must lie on the heap.
@@ -61,6 +61,8 @@ type scratch struct {
 	chunk  [chunk]float32 // a piece of an unpacked row
 	floats []float32      // whole unpacked rows, scores, partial results
 	sums   []float64      // Attend's sums of weights
+	panel  panelMemory    // rows of weights as integers
+	row    activations    // one row of integers
 	_      [64]byte       // keeps the next worker's chunk out of this one's cache line
 }
 
@@ -72,16 +74,25 @@ func New(o Options) (*Backend, error) {
 	if !littleEndian() {
 		return nil, fmt.Errorf("cpu: weights are read as they lie in the file, in little-endian order, which %s is not", runtime.GOARCH)
 	}
+	l, err := chooseLevel()
+	if err != nil {
+		return nil, err
+	}
+	return newAt(l, o), nil
+}
+
+// newAt is New at a level that the processor has.
+func newAt(l level, o Options) *Backend {
 	threads := o.Threads
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	return &Backend{
 		pool:    newPool(threads),
-		kernels: plainKernels(),
+		kernels: kernelsOf(l),
 		int8:    o.Int8Activations,
 		scratch: make([]scratch, threads),
-	}, nil
+	}
 }
 
 // NewTensor gives a zeroed tensor in ordinary memory, with the backend as its gorgonia

@@ -27,25 +27,33 @@ func newBackend(t testing.TB, o Options) *Backend {
 // Other numbers of threads give the same bits: see threads_test.go.
 func TestParity(t *testing.T) {
 	t.Parallel()
-	for _, o := range []Options{{Threads: 1}, {Threads: 2, Int8Activations: true}, {Threads: 3}} {
-		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
-			t.Parallel()
-			of := backendtest.Options{
-				Int8Activations: o.Int8Activations,
-				Match: func(c backendtest.Case) bool {
-					if underRace && c.Flops > 1<<18 {
-						return false
-					}
-					return !o.Int8Activations || c.Op == "Linear" // the one operation that it changes
-				},
-			}
-			backendtest.Suite(newBackend(t, o), of, func(r backendtest.Result) {
-				if !r.Pass {
-					t.Error(r)
-				}
+	for l := generic; l <= bestLevel(); l++ {
+		for _, o := range []Options{{Threads: 3}, {Threads: 2, Int8Activations: true}} {
+			t.Run(fmt.Sprintf("%v %+v", l, o), func(t *testing.T) {
+				t.Parallel()
+				testParity(t, l, o)
 			})
-		})
+		}
 	}
+}
+
+func testParity(t *testing.T, l level, o Options) {
+	b := newAt(l, o)
+	defer b.Close()
+	of := backendtest.Options{
+		Int8Activations: o.Int8Activations,
+		Match: func(c backendtest.Case) bool {
+			if underRace && c.Flops > 1<<18 {
+				return false
+			}
+			return !o.Int8Activations || c.Op == "Linear" // the one operation that it changes
+		},
+	}
+	backendtest.Suite(b, of, func(r backendtest.Result) {
+		if !r.Pass {
+			t.Error(r)
+		}
+	})
 }
 
 func TestNewRefusesImpossibleThreads(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 // GELU moves 8 bytes and does about 30 flops an element.
 func (b *Backend) GELU(y, x engine.Tensor) {
 	engine.CheckSame("GELU", y, x)
-	b.apply("GELU", gelu, y, x, engine.Tensor{}, 0, 8)
+	b.apply("GELU", b.kernels.gelu, y, x, engine.Tensor{}, 0, 8)
 }
 
 // gelu is x/2 * (1 + tanh u) with u = sqrt(2/pi) * (x + 0.044715 x^3), written as

@@ -16,32 +16,69 @@ const chunk = 256
 // a product of several rows is to give the bits of products of one. Lengths are the
 // caller's promise.
 type kernels struct {
-	// dotRow is, by format, the sum of a packed row times x: the bits of panel for the
-	// unpacked row. buf is scratch.
-	dotRow [formats]func(row []byte, x []float32, buf *[chunk]float32) float32
-	// dotBlocks is dotRow for an activation row as 8-bit integers, nil for formats that
+	level level
+	// dotRows is, by format, y[n] = row n . x for len(y) packed rows: the bits of panel for
+	// the unpacked rows. buf is scratch. nil where rows are better unpacked and go through
+	// panel.
+	dotRows [formats]dotRowsFunc
+	// dotBlocks is dotRows for a row of activations as 8-bit integers, nil for formats that
 	// are not made of blocks of integers.
-	dotBlocks [formats]func(row []byte, x format.Q8) float32
+	dotBlocks [formats]dotBlocksFunc
+	// panelBlocks is y[t*stride+n] = row n . row t of x for up to blockPanel packed rows and
+	// at least 4 rows of integers; nil where there is no code for it.
+	panelBlocks [formats]panelBlocksFunc
+	// quantize rounds a row of activations to 8-bit integers.
+	quantize func(a activations, x []float32)
 	// unpack is, by format, the exact numbers of a packed row.
 	unpack [formats]func(dst []float32, src []byte)
 	// panel is y[t*stride+n] = sum_i w[n*k+i] * x[t*k+i] for all rows t of x and n of w.
 	panel func(y []float32, stride int, x, w []float32, k int)
-	// dots is s[i] = scale * sum_d q[d] * rows[i*len(q)+d], for every i of s.
-	dots func(s, q, rows []float32, scale float32)
-	// mix is y[d] += sum_i w[i] * rows[i*len(y) + d]. The sum over i is taken first.
-	mix func(y, w, rows []float32)
+	// mix is y[t*d+c] += sum_i w[t*stride+i] * rows[i*d+c] for all rows t of y. The sum over
+	// i is taken first.
+	mix func(y []float32, d int, w []float32, stride int, rows []float32)
+
+	add     elementFunc                               // y = a + b
+	scale   func(y []float32, c float32)              // y = y * c
+	maximum func(x []float32) float32                 // the greatest number, or NaN
+	expSum  func(y, x []float32, top float32) float64 // y = e^(x-top), and the sum of it
+	gelu    elementFunc                               // see there
+	swiglu  elementFunc                               // see there
+	rmsNorm normFunc                                  // see there
 }
 
-// plainKernels is the table in plain Go.
+type (
+	dotRowsFunc     func(y []float32, rows []byte, x []float32, buf *[chunk]float32)
+	dotBlocksFunc   func(y []float32, rows []byte, x *activations)
+	panelBlocksFunc func(y []float32, stride int, rows []byte, f format.Format, x *activations, p *panelMemory)
+)
+
+// blockPanel is how many rows of weights panelBlocks multiplies at a time.
+const blockPanel = 32
+
+// plainKernels is the table in plain Go, the specification of the others.
 func plainKernels() *kernels {
-	k := &kernels{dotBlocks: blockDots, panel: panel, unpack: unpackers, dots: dots, mix: mix}
+	k := &kernels{
+		panel: panel, unpack: unpackers, mix: mix, quantize: quantizeRow,
+		add: add, scale: scale, maximum: maximum, expSum: expSum, gelu: gelu, swiglu: swiglu, rmsNorm: rmsNorm,
+	}
 	for _, f := range format.All() {
-		k.dotRow[f] = func(row []byte, x []float32, buf *[chunk]float32) float32 {
-			return dotUnpacked(k.unpack[f], f.RowBytes(chunk), row, x, buf)
+		k.dotRows[f] = func(y []float32, rows []byte, x []float32, buf *[chunk]float32) {
+			for n := range y {
+				bytes := len(rows) / len(y)
+				y[n] = dotUnpacked(unpackers[f], f.RowBytes(chunk), rows[n*bytes:(n+1)*bytes], x, buf)
+			}
+		}
+		if dot := blockDots[f]; dot != nil {
+			k.dotBlocks[f] = func(y []float32, rows []byte, x *activations) {
+				for n := range y {
+					bytes := len(rows) / len(y)
+					y[n] = dot(rows[n*bytes:(n+1)*bytes], x.Q8)
+				}
+			}
 		}
 	}
-	k.dotRow[format.F32] = func(row []byte, x []float32, _ *[chunk]float32) float32 {
-		return dot(asFloats(row), x)
+	k.dotRows[format.F32] = func(y []float32, rows []byte, x []float32, _ *[chunk]float32) {
+		panel(y, len(y), x, asFloats(rows), len(x))
 	}
 	return k
 }
@@ -106,16 +143,19 @@ func panel(y []float32, stride int, x, w []float32, k int) {
 	}
 }
 
-// dots moves 4*len(s)*len(q) bytes of rows and does 2 flops for each number.
-func dots(s, q, rows []float32, scale float32) {
-	for i := range s {
-		s[i] = scale * dot(q, rows[i*len(q):(i+1)*len(q)])
+// mix moves 4*len(rows) bytes for each row of y and does 2 flops for each number. Eight
+// columns at a time are summed in registers.
+func mix(y []float32, n int, w []float32, stride int, rows []float32) {
+	count := len(rows) / n
+	for ; len(y) > 0; y = y[n:] {
+		mixRow(y[:n], w[:count], rows)
+		if len(y) > n {
+			w = w[stride:]
+		}
 	}
 }
 
-// mix moves 4*len(w)*len(y) bytes of rows and does 2 flops for each number. Eight
-// columns at a time are summed in registers.
-func mix(y, w, rows []float32) {
+func mixRow(y, w, rows []float32) {
 	n := len(y)
 	d := 0
 	for ; d+8 <= n; d += 8 {
@@ -149,5 +189,11 @@ func mix(y, w, rows []float32) {
 			s += c * rows[i*n+d]
 		}
 		y[d] += s
+	}
+}
+
+func scale(y []float32, c float32) {
+	for i := range y {
+		y[i] *= c
 	}
 }

@@ -10,7 +10,7 @@ import (
 // the sum is in float64.
 func (b *Backend) RMSNorm(y, x, gain engine.Tensor, eps float32) {
 	engine.CheckNorm("RMSNorm", y, x, gain, engine.Tensor{})
-	b.normalise("RMSNorm", rmsNorm, y, x, gain, engine.Tensor{}, eps)
+	b.normalise("RMSNorm", b.kernels.rmsNorm, y, x, gain, engine.Tensor{}, eps)
 }
 
 func rmsNorm(y, x, gain, _ []float32, eps float64) {
@@ -18,8 +18,13 @@ func rmsNorm(y, x, gain, _ []float32, eps float64) {
 	for _, v := range x {
 		squares += float64(v) * float64(v)
 	}
-	scale := 1 / math.Sqrt(squares/float64(len(x))+eps)
+	scale := inverseRMS(squares, len(x), eps)
 	for i, v := range x {
 		y[i] = float32(float64(v) * scale * float64(gain[i]))
 	}
+}
+
+// inverseRMS is 1 / sqrt(mean + eps) for the sum of n squares.
+func inverseRMS(squares float64, n int, eps float64) float64 {
+	return 1 / math.Sqrt(squares/float64(n)+eps)
 }

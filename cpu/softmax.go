@@ -9,30 +9,28 @@ import (
 // Softmax moves 8*C bytes and does about 20*C flops a row.
 func (b *Backend) Softmax(y, x engine.Tensor) {
 	engine.CheckSame("Softmax", y, x)
-	b.softmax = softmaxTask{y: f32("Softmax", "y", y), x: f32("Softmax", "x", x), cols: x.Cols()}
+	b.softmax = softmaxTask{kernels: b.kernels, y: f32("Softmax", "y", y), x: f32("Softmax", "x", x), cols: x.Cols()}
 	b.run(&b.softmax, x.Rows(), 8*x.Cols())
 }
 
 // softmaxTask is the arguments of Softmax; an item is a row.
 type softmaxTask struct {
-	y, x []float32
-	cols int
+	kernels *kernels
+	y, x    []float32
+	cols    int
 }
 
 func (s *softmaxTask) run(_, from, to int) {
 	for r := from; r < to; r++ {
 		lo, hi := r*s.cols, (r+1)*s.cols
-		softmaxRow(s.y[lo:hi], s.x[lo:hi])
+		s.kernels.softmax(s.y[lo:hi], s.x[lo:hi])
 	}
 }
 
-// softmaxRow subtracts the greatest number first, so that nothing overflows.
-func softmaxRow(y, x []float32) {
-	sum := expSum(y, x, maximum(x))
-	inverse := 1 / sum
-	for i, v := range y {
-		y[i] = float32(float64(v) * inverse)
-	}
+// softmax subtracts the greatest number first, so that nothing overflows.
+func (k *kernels) softmax(y, x []float32) {
+	sum := k.expSum(y, x, k.maximum(x))
+	k.scale(y, float32(1/sum))
 }
 
 // maximum is the greatest of x, -Inf if there is none, and NaN if there is a NaN.

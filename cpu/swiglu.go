@@ -5,7 +5,7 @@ import "github.com/potion-engine/potion/engine"
 // SwiGLU moves 12 bytes and does about 30 flops an element.
 func (b *Backend) SwiGLU(y, gate, up engine.Tensor) {
 	engine.CheckSame("SwiGLU", y, gate, up)
-	b.apply("SwiGLU", swiglu, y, gate, up, 0, 8)
+	b.apply("SwiGLU", b.kernels.swiglu, y, gate, up, 0, 8)
 }
 
 func swiglu(y, x, up []float32, _ float32) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/potion-engine/potion/engine"
+	"github.com/potion-engine/potion/engine/backendtest"
 	"github.com/potion-engine/potion/engine/format"
 )
 
@@ -32,28 +33,57 @@ func mustTensor(t testing.TB, b *Backend, shape ...int) engine.Tensor {
 
 func TestLinearGivesTheSameBits(t *testing.T) {
 	t.Parallel()
-	const rows, n, k = 5, 203, 512
-	for _, int8 := range []bool{false, true} {
-		one := newBackend(t, Options{Threads: 1, Int8Activations: int8})
-		for _, f := range format.All() {
-			r := seeded(20)
-			packed, _ := pack(r, f, n, k)
-			x := engine.FromRows(numbers(r, rows*k), rows, k)
-			bias := engine.FromRows(numbers(r, n), 1, n)
-			want := mustTensor(t, one, rows, n)
-			w := mustWeight(t, one, f, n, k, packed)
-			for i := range rows {
-				one.Linear(want.Part(i, i+1), x.Part(i, i+1), w, bias)
-			}
-			for _, threads := range []int{1, 2, 3, 7} {
-				b := newBackend(t, Options{Threads: threads, Int8Activations: int8})
-				y := mustTensor(t, b, rows, n)
-				b.Linear(y, x, w, bias)
-				if !slices.Equal(y.F32(), want.F32()) {
-					t.Errorf("%v, int8 %v, %d threads: %d rows together differ from one after the other", f, int8, threads, rows)
+	for l := generic; l <= bestLevel(); l++ {
+		for _, int8 := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v int8=%v", l, int8), func(t *testing.T) {
+				t.Parallel()
+				for _, f := range format.All() {
+					testLinearBits(t, l, int8, f)
 				}
-			}
+			})
 		}
+	}
+}
+
+func testLinearBits(t *testing.T, l level, int8 bool, f format.Format) {
+	const rows, n, k = 5, 203, 512
+	r := seeded(20)
+	packed, _ := pack(r, f, n, k)
+	x := engine.FromRows(numbers(r, rows*k), rows, k)
+	bias := engine.FromRows(numbers(r, n), 1, n)
+	var single, want []float32
+	for _, threads := range []int{1, 2, 3, 7} {
+		b := newAt(l, Options{Threads: threads, Int8Activations: int8})
+		defer b.Close()
+		y, w := mustTensor(t, b, rows, n), mustWeight(t, b, f, n, k, packed)
+		for i := range rows {
+			b.Linear(y.Part(i, i+1), x.Part(i, i+1), w, bias)
+		}
+		if single == nil {
+			single = slices.Clone(y.F32())
+		}
+		if !slices.Equal(y.F32(), single) {
+			t.Errorf("%v, %d threads: single rows differ from those of 1 thread", f, threads)
+		}
+		b.Linear(y, x, w, bias)
+		if want == nil {
+			want = slices.Clone(y.F32())
+		}
+		if !slices.Equal(y.F32(), want) {
+			t.Errorf("%v, %d threads: rows together differ from those of 1 thread", f, threads)
+		}
+	}
+	if !int8 && !slices.Equal(single, want) {
+		t.Errorf("%v: %d rows together differ from one after the other", f, rows)
+	}
+	var difference, size float64
+	for i, v := range single {
+		d := float64(v - want[i])
+		difference += d * d
+		size += float64(v) * float64(v)
+	}
+	if limit, why := backendtest.Limit("Linear", f, int8); difference > limit*size {
+		t.Errorf("%v: %d rows together differ from one after the other, NMSE %g, limit %g: %s", f, rows, difference/size, limit, why)
 	}
 }
 

@@ -24,7 +24,7 @@ func (b *Backend) NewWeight(f format.Format, rows, cols int, packed []byte) (eng
 	if err := engine.CheckWeight(f, rows, cols, packed); err != nil {
 		return nil, fmt.Errorf("cpu: %w", err)
 	}
-	if int(f) >= formats || b.kernels.dotRow[f] == nil {
+	if int(f) >= formats || b.kernels.unpack[f] == nil {
 		return nil, fmt.Errorf("cpu: %v: %w", f, engine.ErrFormat)
 	}
 	if !aligned(f, packed) {

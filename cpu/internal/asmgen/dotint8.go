@@ -1,0 +1,226 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// vnni is 32-byte vectors with AVX-512's products of bytes.
+var vnni = level{"VNNI", 8}
+
+// emitInt8Dots writes products of packed rows with activations as 8-bit integers. Codes
+// and activations of a sub-block are multiplied and added up exactly, in eight int32
+// sums; these are scaled and added to eight float32 sums.
+//
+// Nothing saturates: VPMADDUBSW adds two products of a code up to 63 with +-127, at most
+// 16002; of Q8_0, where one may be 128, at most 32512.
+func emitInt8Dots(g *gen) {
+	for _, g.level = range []level{avx2, vnni} {
+		for _, p := range packings {
+			g.int8Dot(p, 4)
+			g.int8Dot(p, 1)
+		}
+	}
+	for _, g.level = range []level{avx2} {
+		for _, p := range packings {
+			g.unpackCodes(p)
+		}
+	}
+}
+
+func (g *gen) int8Dot(p packing, n int) {
+	g.function(fmt.Sprintf("Int8Dot%d%s", n, p.name),
+		"func(y *float32, w *byte, stride int, q *int8, d, sums *float32, blocks int)",
+		"y[j] = row j . x for %d rows of blocks, stride bytes apart. x is integers q with "+
+			"scales d, and sums is %s.", n, map[string]string{
+			"Q4_0": "the negated sums of 32 integers, as int32",
+			"Q5_0": "the negated sums of 32 integers, as int32",
+			"Q8_0": "not read",
+			"Q6_K": "the negated sums of 16 integers, as int32",
+		}[p.name]+map[bool]string{true: "the sums of 32 integers times their scale"}[p.name == "Q4_1" || p.name == "Q5_1" || p.name == "Q4_K" || p.name == "Q5_K"])
+	y, w, stride := g.arg("y"), g.arg("w"), g.arg("stride")
+	c := &int8Code{coder: g.coder(p.name), packing: p, q: g.arg("q"), d: g.arg("d"), sums: g.arg("sums")}
+	blocks := g.arg("blocks")
+	ws := g.pointers(n, w, stride)
+	if !c.vnni() {
+		c.ones = g.YMM()
+		g.VPBROADCASTD(g.ints("ones", 0x00010001), c.ones)
+	}
+	acc := make([]reg.VecVirtual, n)
+	for j := range acc {
+		acc[j] = g.zeroY()
+	}
+	g.Label("block")
+	for j, w := range ws {
+		c.row(w, acc[j])
+		g.ADDQ(operand.U32(p.bytes), w)
+	}
+	g.ADDQ(operand.U32(p.len), c.q)
+	g.ADDQ(operand.U32(p.len/8), c.d)
+	sumBytes := p.len / 8
+	if p.name == "Q6_K" {
+		sumBytes = p.len / 4
+	}
+	g.ADDQ(operand.U32(sumBytes), c.sums)
+	g.DECQ(blocks)
+	g.JNZ(operand.LabelRef("block"))
+	g.storeSums(acc, at(y, 0))
+	g.end()
+}
+
+// int8Code is an integer product while it is written.
+type int8Code struct {
+	*coder
+	packing
+	q, d, sums reg.GPVirtual
+	ones       reg.VecVirtual
+}
+
+func (c *int8Code) vnni() bool { return c.level == vnni }
+
+// multiply adds the products of 32 unsigned codes with x to sums.
+func (c *int8Code) multiply(x operand.Op, codes, sums reg.VecVirtual) {
+	if c.vnni() {
+		c.VPDPBUSD(x, codes, sums)
+		return
+	}
+	t := c.YMM()
+	c.VPMADDUBSW(x, codes, t)
+	c.VPMADDWD(c.ones, t, t)
+	c.VPADDD(sums, t, sums)
+}
+
+// row adds a block of one row to acc.
+func (c *int8Code) row(w reg.Register, acc reg.VecVirtual) {
+	switch c.packing.name {
+	case "Q4_K", "Q5_K":
+		c.rowOffsets(w, acc)
+	case "Q6_K":
+		c.rowSixteens(w, acc)
+	default:
+		c.rowBlock(w, acc)
+	}
+}
+
+// rowBlock is a block of 32 numbers.
+func (c *int8Code) rowBlock(w reg.Register, acc reg.VecVirtual) {
+	sum, scale, offset := c.YMM(), c.YMM(), reg.VecVirtual(nil)
+	c.codes(c.packing.name, w, func(_ int, codes reg.VecVirtual) {
+		switch c.packing.name {
+		case "Q8_0": // the sign of a code goes to its activation
+			x := c.YMM()
+			c.VMOVDQU(at(c.q, 0), x)
+			c.VPSIGNB(codes, x, x)
+			c.VPABSB(codes, codes)
+			c.VPXOR(sum, sum, sum)
+			c.multiply(x, codes, sum)
+			return
+		case "Q4_0": // eight lanes that begin at -sum(q) take off 8*sum(q)
+			c.VPBROADCASTD(at(c.sums, 0), sum)
+		case "Q5_0":
+			c.VPBROADCASTD(at(c.sums, 0), sum)
+			c.VPADDD(sum, sum, sum)
+		default:
+			c.VPXOR(sum, sum, sum)
+		}
+		c.multiply(at(c.q, 0), codes, sum)
+	})
+	x := c.XMM()
+	switch c.packing.name {
+	case "Q4_1", "Q5_1":
+		both := c.YMM()
+		c.VPBROADCASTD(at(w, 0), x)
+		c.VCVTPH2PS(x, both)
+		offset = c.YMM()
+		c.VMOVSLDUP(both, scale)
+		c.VMOVSHDUP(both, offset)
+	default:
+		c.VPBROADCASTW(at(w, 0), x)
+		c.VCVTPH2PS(x, scale)
+	}
+	d := c.YMM()
+	c.VBROADCASTSS(at(c.d, 0), d)
+	c.VMULPS(d, scale, scale)
+	c.VCVTDQ2PS(sum, sum)
+	c.VFMADD231PS(sum, scale, acc)
+	if offset != nil { // an eighth in each lane
+		c.VBROADCASTSS(at(c.sums, 0), d)
+		eighth := c.YMM()
+		c.VBROADCASTSS(c.floats("eighth", 0.125), eighth)
+		c.VMULPS(eighth, d, d)
+		c.VFMADD231PS(d, offset, acc)
+	}
+}
+
+// rowOffsets is a super-block with eight scales and minima. The scales times those of the
+// activations are worked out together, and all minima at once.
+func (c *int8Code) rowOffsets(w reg.Register, acc reg.VecVirtual) {
+	scales, mins := c.superScales(w)
+	c.VMULPS(at(c.d, 0), scales, scales)
+	c.VFNMADD231PS(at(c.sums, 0), mins, acc)
+	slot := c.spilled(scales)
+	c.codes(c.packing.name, w, func(i int, codes reg.VecVirtual) {
+		sum, scale := c.zeroY(), c.YMM()
+		c.multiply(at(c.q, i), codes, sum)
+		c.VBROADCASTSS(slot.Offset(i/8), scale)
+		c.VCVTDQ2PS(sum, sum)
+		c.VFMADD231PS(sum, scale, acc)
+	})
+}
+
+// rowSixteens is a super-block with sixteen scales, of Q6_K. The offset 32 is taken off
+// with the sums of the activations.
+func (c *int8Code) rowSixteens(w reg.Register, acc reg.VecVirtual) {
+	x, factor, offset := c.XMM(), c.YMM(), c.YMM()
+	c.VPBROADCASTW(at(w, 208), x)
+	c.VCVTPH2PS(x, factor)
+	c.VBROADCASTSS(c.floats("thirtyTwo", 32), offset)
+	var scales []reg.VecVirtual
+	for i := range 2 {
+		s, pair, sums := c.YMM(), c.YMM(), c.YMM()
+		c.VPMOVSXBD(at(w, 192+8*i), s)
+		c.VCVTDQ2PS(s, s)
+		c.VMULPS(factor, s, s)
+		// Two scales for each one of the activations.
+		c.VMOVUPS(c.ints("pairs", 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7).Offset(32*i), pair)
+		c.VPERMPS(at(c.d, 0), pair, pair)
+		c.VMULPS(pair, s, s)
+		c.VCVTDQ2PS(at(c.sums, 32*i), sums)
+		c.VMULPS(offset, sums, sums)
+		c.VFMADD231PS(sums, s, acc)
+		scales = append(scales, s)
+	}
+	slot := c.spilled(scales...)
+	halves := c.YMM()
+	c.VMOVUPS(c.ints("halves", 0, 0, 0, 0, 1, 1, 1, 1), halves)
+	c.codes("Q6_K", w, func(i int, codes reg.VecVirtual) {
+		sum, scale := c.zeroY(), c.YMM()
+		c.multiply(at(c.q, i), codes, sum)
+		c.VBROADCASTSD(slot.Offset(i/4), scale)
+		c.VPERMILPS(halves, scale, scale) // four lanes each
+		c.VCVTDQ2PS(sum, sum)
+		c.VFMADD231PS(sum, scale, acc)
+	})
+}
+
+// unpackCodes writes what unpacks codes to unsigned bytes.
+func (g *gen) unpackCodes(p packing) {
+	g.function("Codes"+p.name, "func(c *byte, w *byte, blocks int)",
+		"c = the codes of so many blocks, before a format's offset is subtracted; those of Q8_0 plus 128.")
+	c, w, n := g.arg("c"), g.arg("w"), g.arg("blocks")
+	of := g.coder(p.name)
+	g.Label("block")
+	of.codes(p.name, w, func(i int, codes reg.VecVirtual) {
+		if p.name == "Q8_0" {
+			g.VPXOR(g.bytesY("signBits", 0x80), codes, codes)
+		}
+		g.VMOVDQU(codes, at(c, i))
+	})
+	g.ADDQ(operand.U32(p.bytes), w)
+	g.ADDQ(operand.U32(p.len), c)
+	g.DECQ(n)
+	g.JNZ(operand.LabelRef("block"))
+	g.end()
+}

@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package cpu
+
+func bestLevel() level { return generic }
+
+func kernelsOf(level) *kernels { return plainKernels() }

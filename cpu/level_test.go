@@ -1,0 +1,32 @@
+package cpu
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestLevelFromEnvironment(t *testing.T) {
+	for _, c := range []struct{ value, wrong string }{
+		{"", ""}, {"generic", ""}, {bestLevel().String(), ""},
+		{"sse9", "POTION_CPU=sse9: want one of generic, avx2, avx512"},
+	} {
+		t.Setenv(levelVariable, c.value)
+		l, err := chooseLevel()
+		switch {
+		case c.wrong != "":
+			if err == nil || !strings.Contains(err.Error(), c.wrong) {
+				t.Errorf("%q: %v, want %q", c.value, err, c.wrong)
+			}
+		case err != nil:
+			t.Errorf("%q: %v", c.value, err)
+		case c.value != "" && l.String() != c.value, c.value == "" && l != bestLevel():
+			t.Errorf("%q: level %v", c.value, l)
+		}
+	}
+	if best := bestLevel(); best < levelAVX512 {
+		t.Setenv(levelVariable, levelAVX512.String())
+		if _, err := chooseLevel(); err == nil || !strings.Contains(err.Error(), best.String()) {
+			t.Errorf("a level that the processor lacks: %v", err)
+		}
+	}
+}
