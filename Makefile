@@ -22,10 +22,10 @@ TAGS :=
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench cross fuzz clean
+.PHONY: help build run test race lint bench gpu-check cross fuzz clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/potion
 ifneq ($(CUDA),1)
@@ -53,6 +53,10 @@ endif
 
 bench: ## time every operation of the CPU backend
 	$(GO) test -run '^$$' -bench . -benchtime 0.3s ./cpu
+
+gpu-check: build ## check and measure this machine's GPU into benchmarks/results
+	$(GO) build -trimpath -o bin/synth ./benchmarks/synth
+	benchmarks/gpu-check.sh $(BIN) bin/synth
 
 cross: ## build for every platform
 	@for p in $(PLATFORMS); do \
