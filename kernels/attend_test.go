@@ -15,16 +15,15 @@ const attendLimit = 1e-12
 
 // attention is one case: rows of sequences, some of which have a past.
 type attention struct {
-	name        string
-	heads, kv   int
-	dim         int
-	spans       [][2]int // of each sequence: positions before the step, rows in it
-	window      int
-	scale, cap  float32 // scale 0: 1/sqrt(dim)
-	sharp       float64 // deviation of the queries; 0: 1
-	nan         bool    // the query of row 0 is NaN
-	splits      int     // of attend_decode; 0: 1
-	weightsRows []int32
+	name       string
+	heads, kv  int
+	dim        int
+	spans      [][2]int // of each sequence: positions before the step, rows in it
+	window     int
+	scale, cap float32 // scale 0: 1/sqrt(dim)
+	sharp      float64 // deviation of the queries; 0: 1
+	nan        bool    // the query of row 0 is NaN
+	splits     int     // of attend_decode; 0: 1
 }
 
 var mixed = [][2]int{{33, 1}, {0, 9}, {64, 1}, {31, 2}, {28, 7}, {0, 1}}

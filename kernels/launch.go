@@ -35,8 +35,8 @@ func DecodeBlocks(heads, kvHeads int) int {
 	return kvHeads * ceilDiv(heads/kvHeads, DecodeHeads)
 }
 
-// minSplit is the least number of pages worth a split of their own: what a block of
-// attend_decode_* reads while a fifth of its time goes into merging.
+// minSplit is the least number of pages that get a split of their own: one for each warp
+// of a block of attend_decode_*.
 const minSplit = 4
 
 // Splits is the third extent of attend_decode_*'s grid for rows that see at most that

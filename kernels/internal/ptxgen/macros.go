@@ -12,6 +12,7 @@ import (
 func macros() template.FuncMap {
 	return template.FuncMap{
 		"exp":      exp,
+		"expBelow": expBelow,
 		"tanh":     tanh,
 		"blockSum": func(v, partial string) string { return blockReduce("add", v, partial) },
 		"blockMax": func(v, partial string) string { return blockReduce("max", v, partial) },
@@ -75,6 +76,17 @@ func exp(dst, src string) string {
         ex2.approx.ftz.f32 %t, %t;
         mul.rn.f32 dst, %t, %lost;         // dst = 2^t * 2^lost
     }`)
+}
+
+// expBelow is exp for x <= 0 or NaN.
+func expBelow(dst, src string) string {
+	var lines []string
+	for line := range strings.SplitSeq(exp(dst, src), "\n") {
+		if !strings.Contains(line, "%high mov") && !strings.Contains(line, "setp.gt.f32 %high") {
+			lines = append(lines, strings.Replace(line, "%low, %high;", "%low;", 1))
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // tanh is 1 - 2/(e^(2|z|) + 1) with the sign of z, and below 0.55, where that would

@@ -89,5 +89,57 @@ func align(text string) string {
 			lines[i] = fmt.Sprintf("%-*s // %s", commentColumn-1, code, strings.TrimSpace(comment))
 		}
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(pack(lines), "\n")
+}
+
+// pack puts what is unrolled, at least packFrom neighbouring lines of one instruction
+// without a comment, side by side.
+func pack(lines []string) []string {
+	const packFrom, width = 6, 112
+	var out []string
+	for len(lines) > 0 {
+		n := 1
+		if opcode, plain := unrolled(lines[0]); plain {
+			for n < len(lines) {
+				next, plain := unrolled(lines[n])
+				if !plain || next != opcode {
+					break
+				}
+				n++
+			}
+		}
+		run := lines[:n]
+		lines = lines[n:]
+		if n < packFrom {
+			out = append(out, run...)
+			continue
+		}
+		for _, line := range run {
+			last := len(out) - 1
+			joined := ""
+			if line != run[0] {
+				joined = out[last] + " " + strings.TrimSpace(line)
+			}
+			if joined == "" || len(joined) > width {
+				out = append(out, line)
+			} else {
+				out[last] = joined
+			}
+		}
+	}
+	return out
+}
+
+// unrolled gives the indented opcode of an instruction on registers that has no comment.
+func unrolled(line string) (opcode string, plain bool) {
+	if strings.Contains(line, "//") || !strings.HasSuffix(line, ";") {
+		return "", false
+	}
+	at := strings.Index(line, " %")
+	if at < 0 {
+		return "", false
+	}
+	opcode = line[:at]
+	bare := strings.TrimSpace(opcode)
+	return opcode, strings.HasPrefix(bare, "mov.") || strings.HasPrefix(bare, "mul.rn") || strings.HasPrefix(bare, "fma.rn")
 }
