@@ -22,7 +22,7 @@ TAGS :=
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench gpu-check cross fuzz clean
+.PHONY: help build run test race lint bench ptx-report gpu-check cross fuzz clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ endif
 
 bench: ## time every operation of the CPU backend
 	$(GO) test -run '^$$' -bench . -benchtime 0.3s ./cpu
+
+ptx-report: ## registers, shared memory and spills of every kernel, as ptxas counts them
+	$(GO) run ./kernels/report
 
 gpu-check: build ## check and measure this machine's GPU into benchmarks/results
 	$(GO) build -trimpath -o bin/synth ./benchmarks/synth
