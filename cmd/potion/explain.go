@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -67,7 +68,7 @@ func explainText(c *cli.Context) error {
 	case top < 1 || top > maxTop:
 		return usage("--top %d: want 1 to %d", top, maxTop)
 	}
-	ids, err := givenIDs(c)
+	in, err := readInput(c)
 	if err != nil {
 		return err
 	}
@@ -76,19 +77,9 @@ func explainText(c *cli.Context) error {
 		return err
 	}
 	defer m.Close()
-	tok, err := openTokenizer(c, m.file)
+	ids, tok, err := in.tokens(c, m)
 	if err != nil {
 		return err
-	}
-	if ids == nil {
-		s, err := text(c)
-		if err != nil {
-			return err
-		}
-		warnUTF8(c.App.ErrWriter, s)
-		if ids, err = tok.Encode(s, tokenizer.Options{AddSpecial: true, ParseSpecial: c.Bool("parse-special")}); err != nil {
-			return err
-		}
 	}
 	q, err := explainRequest(c, m, ids)
 	if err != nil {
@@ -97,13 +88,48 @@ func explainText(c *cli.Context) error {
 	return writeExplanation(c, m, tok, q)
 }
 
+// input is TEXT, or the token ids in its place.
+type input struct {
+	text string
+	ids  []int32 // nil: text
+}
+
+func readInput(c *cli.Context) (in input, err error) {
+	if in.ids, err = givenIDs(c); err != nil || in.ids != nil {
+		return in, err
+	}
+	if in.text, err = text(c); err == nil {
+		warnUTF8(c.App.ErrWriter, in.text)
+	}
+	return in, err
+}
+
+// tokens are the ids of in, and what says how tokens look. Ids need no tokenizer.
+func (in input) tokens(c *cli.Context, m *opened) ([]int32, explain.Vocabulary, error) {
+	tok, err := openTokenizer(c, m.file)
+	ids := in.ids
+	switch {
+	case ids != nil && errors.Is(err, tokenizer.ErrNone):
+		return ids, numbered{}, nil
+	case err == nil && ids == nil:
+		ids, err = tok.Encode(in.text, tokenizer.Options{AddSpecial: true, ParseSpecial: c.Bool("parse-special")})
+	}
+	if err == nil && (len(ids) == 0 || in.ids == nil && in.text == "") {
+		err = session.ErrEmptyPrompt
+	}
+	return ids, tok, err
+}
+
+// numbered names the tokens of a model without a tokenizer.
+type numbered struct{}
+
+func (numbered) Piece(id int32) string { return fmt.Sprintf("#%d", id) }
+func (numbered) Special(int32) bool    { return false }
+
 // explainRequest reads the flags that choose what is explained.
 func explainRequest(c *cli.Context, m *opened, ids []int32) (explain.Request, error) {
 	q := explain.Request{IDs: ids, Top: c.Int("top")}
 	config := m.model.Config
-	if len(ids) == 0 {
-		return q, session.ErrEmptyPrompt
-	}
 	switch token := c.Int("token"); {
 	case token >= 1 && token <= len(ids):
 		q.Token = token - 1
@@ -127,7 +153,7 @@ func explainRequest(c *cli.Context, m *opened, ids []int32) (explain.Request, er
 
 // writeExplanation explains and writes what the flags ask for: JSON or text to stdout, and a
 // page to a file.
-func writeExplanation(c *cli.Context, m *opened, tok *tokenizer.Tokenizer, q explain.Request) error {
+func writeExplanation(c *cli.Context, m *opened, tok explain.Vocabulary, q explain.Request) error {
 	html := c.String("html")
 	if html == "" {
 		return explainTo(c, m, tok, q, nil)
@@ -142,7 +168,7 @@ func writeExplanation(c *cli.Context, m *opened, tok *tokenizer.Tokenizer, q exp
 }
 
 // explainTo prints an explanation and fills page, if not nil.
-func explainTo(c *cli.Context, m *opened, tok *tokenizer.Tokenizer, q explain.Request, page *explain.Page) error {
+func explainTo(c *cli.Context, m *opened, tok explain.Vocabulary, q explain.Request, page *explain.Page) error {
 	var js *explain.JSONWriter
 	if c.Bool("json") {
 		js = explain.NewJSONWriter(c.App.Writer, len(q.IDs))

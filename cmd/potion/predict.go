@@ -11,7 +11,6 @@ import (
 	"github.com/potion-engine/potion/engine/explain"
 	"github.com/potion-engine/potion/engine/format"
 	"github.com/potion-engine/potion/engine/session"
-	"github.com/potion-engine/potion/engine/tokenizer"
 )
 
 func predictCommand() *cli.Command {
@@ -89,7 +88,7 @@ func predict(c *cli.Context) error {
 	case unit != "bits" && unit != "nats":
 		return usage("--unit %s: want bits or nats", unit)
 	}
-	ids, err := givenIDs(c)
+	in, err := readInput(c)
 	if err != nil {
 		return err
 	}
@@ -98,22 +97,9 @@ func predict(c *cli.Context) error {
 		return err
 	}
 	defer m.Close()
-	tok, err := openTokenizer(c, m.file)
+	ids, tok, err := in.tokens(c, m)
 	if err != nil {
 		return err
-	}
-	if ids == nil {
-		s, err := text(c)
-		if err != nil {
-			return err
-		}
-		warnUTF8(c.App.ErrWriter, s)
-		if ids, err = tok.Encode(s, tokenizer.Options{AddSpecial: true, ParseSpecial: c.Bool("parse-special")}); err != nil {
-			return err
-		}
-	}
-	if len(ids) == 0 {
-		return session.ErrEmptyPrompt
 	}
 	if c.Bool("all") {
 		return predictAll(c, m, tok, ids, top)
@@ -124,7 +110,7 @@ func predict(c *cli.Context) error {
 // maxVocabularyShown bounds --top of predict.
 const maxVocabularyShown = 1000
 
-func predictNext(c *cli.Context, m *opened, tok *tokenizer.Tokenizer, ids []int32, top int) error {
+func predictNext(c *cli.Context, m *opened, tok explain.Vocabulary, ids []int32, top int) error {
 	p := predicted{Tokens: len(ids), Device: m.backend.Info().Kind}
 	err := m.runner.NewSequence().Feed(c.Context, ids, session.Last, func(_ int, logits []float32) error {
 		d, err := explain.Distribute(logits, top, tok)
@@ -168,7 +154,7 @@ func (p *predictedToken) in(unit string) float64 {
 	return p.SurprisalBits
 }
 
-func predictAll(c *cli.Context, m *opened, tok *tokenizer.Tokenizer, ids []int32, top int) error {
+func predictAll(c *cli.Context, m *opened, tok explain.Vocabulary, ids []int32, top int) error {
 	p := predictedAll{Tokens: len(ids), Device: m.backend.Info().Kind}
 	err := explain.Surprises(c.Context, m.runner, tok, ids, top, func(s explain.Surprise) error {
 		p.Places = append(p.Places, predictedPlace{

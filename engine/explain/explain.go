@@ -21,7 +21,6 @@ import (
 	"github.com/potion-engine/potion/engine/model"
 	"github.com/potion-engine/potion/engine/sample"
 	"github.com/potion-engine/potion/engine/session"
-	"github.com/potion-engine/potion/engine/tokenizer"
 )
 
 // MaxTokens is the longest text that can be explained: attention grows with its square.
@@ -102,9 +101,15 @@ func (a *Attention) Mean(dst []float32, i int) {
 	}
 }
 
+// Vocabulary says what tokens look like; *tokenizer.Tokenizer is one.
+type Vocabulary interface {
+	Piece(id int32) string
+	Special(id int32) bool
+}
+
 // Run explains. The runner must take all tokens in one step and have room for them in an
 // unused sequence.
-func Run(ctx context.Context, r *session.Runner, tok *tokenizer.Tokenizer, q Request) (*Explanation, error) {
+func Run(ctx context.Context, r *session.Runner, tok Vocabulary, q Request) (*Explanation, error) {
 	n := len(q.IDs)
 	switch {
 	case n == 0:
@@ -149,7 +154,7 @@ func describe(m *model.Model) Model {
 type run struct {
 	ctx context.Context
 	r   *session.Runner
-	tok *tokenizer.Tokenizer
+	tok Vocabulary
 	q   Request
 	e   *Explanation
 

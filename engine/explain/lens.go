@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/potion-engine/potion/engine"
 )
@@ -117,4 +118,15 @@ func (e *Explanation) lens(token int) *Lens {
 		}
 	}
 	return nil
+}
+
+// text is the text up to the explained token.
+func (e *Explanation) text() string {
+	var b strings.Builder
+	for _, t := range e.Tokens[:e.Token+1] {
+		if !t.Special {
+			b.WriteString(t.Text)
+		}
+	}
+	return b.String()
 }

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"bytes"
 	_ "embed"
 	"encoding/base64"
 	"encoding/binary"
@@ -9,6 +8,8 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
+	"strings"
 )
 
 // Page is an explanation as one HTML page that needs nothing from outside.
@@ -21,7 +22,7 @@ type Page struct {
 	least                 float32
 	pours                 []byte
 	e                     *Explanation
-	mean                  []float32
+	mean, sorted          []float32
 }
 
 // pageBytes is about how much room attention may take in a page.
@@ -53,7 +54,7 @@ func (p *Page) Layer(_ int, a *Attention) {
 func (p *Page) row(shares []float32) {
 	least := p.least
 	if p.keep < len(shares) {
-		least = max(least, p.threshold(shares))
+		least = p.threshold(shares)
 	}
 	at := len(p.pours)
 	p.pours = append(p.pours, 0, 0)
@@ -70,10 +71,19 @@ func (p *Page) row(shares []float32) {
 	binary.LittleEndian.PutUint16(p.pours[at:], uint16(n))
 }
 
-// threshold is the keep-th greatest share.
+// threshold is the keep-th greatest share, or least if fewer are as great as that.
 func (p *Page) threshold(shares []float32) float32 {
-	x := widen(shares)
-	return shares[order(x)[p.keep-1]]
+	p.sorted = p.sorted[:0]
+	for _, s := range shares {
+		if s >= p.least {
+			p.sorted = append(p.sorted, s)
+		}
+	}
+	if len(p.sorted) <= p.keep {
+		return p.least
+	}
+	slices.Sort(p.sorted)
+	return p.sorted[len(p.sorted)-p.keep]
 }
 
 // Finish takes in the rest.
@@ -118,17 +128,11 @@ func (p *Page) Write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var text bytes.Buffer
-	for _, k := range e.Tokens[:e.Token+1] {
-		if !k.Special {
-			text.WriteString(k.Text)
-		}
-	}
 	return t.Execute(w, struct {
 		E      *Explanation
 		Text   string
 		CSS    template.CSS
 		Script template.JS
 		Data   template.JS
-	}{e, text.String(), template.CSS(pageCSS), template.JS(pageJS), template.JS(data)})
+	}{e, strings.TrimSpace(e.text()), template.CSS(pageCSS), template.JS(pageJS), template.JS(data)})
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/potion-engine/potion/engine/sample"
 	"github.com/potion-engine/potion/engine/session"
-	"github.com/potion-engine/potion/engine/tokenizer"
 )
 
 // Distribution is what a model expects to come next.
@@ -18,7 +17,7 @@ type Distribution struct {
 
 // Distribute works out the probabilities p_i = exp(x_i) / sum exp(x) of logits, and names the
 // top likeliest tokens.
-func Distribute(logits []float32, top int, tok *tokenizer.Tokenizer) (Distribution, error) {
+func Distribute(logits []float32, top int, tok Vocabulary) (Distribution, error) {
 	norm := sample.LogSumExp(logits)
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return Distribution{}, errNotFinite
@@ -48,7 +47,7 @@ type Surprise struct {
 
 // Surprises runs a text through the model and hands every token but the first, which nothing
 // foretells, to visit.
-func Surprises(ctx context.Context, r *session.Runner, tok *tokenizer.Tokenizer, ids []int32, top int, visit func(Surprise) error) error {
+func Surprises(ctx context.Context, r *session.Runner, tok Vocabulary, ids []int32, top int, visit func(Surprise) error) error {
 	if len(ids) < 2 {
 		return errors.New("nothing is foretold in a text of one token; give a longer one")
 	}

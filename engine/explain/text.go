@@ -50,13 +50,7 @@ type page struct {
 }
 
 func (p *page) prompt() {
-	var all strings.Builder
-	for i, t := range p.e.Tokens {
-		if i <= p.e.Token && !t.Special {
-			all.WriteString(t.Text)
-		}
-	}
-	p.hang("", bold, escape(all.String())+" ____")
+	p.hang("", bold, escape(strings.TrimSpace(p.e.text()))+" ____")
 	words := make([]string, len(p.e.Tokens))
 	for i, t := range p.e.Tokens {
 		words[i] = fmt.Sprintf("%d %s", i+1, p.label(t.Text))

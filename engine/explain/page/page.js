@@ -100,7 +100,7 @@
       b.liquid.setAttribute("y", 50 - 42 * s);
       b.part.textContent = state.layer && k <= i && s ? percent(s) : "";
       b.word.classList.toggle("later", k > i);
-      b.word.classList.toggle("seen-by", k === state.hover && k !== state.word);
+      b.word.classList.toggle("pointed", k === state.hover && k !== state.word);
       b.word.setAttribute("aria-selected", k === state.word);
       b.word.setAttribute("aria-label", `Word ${k + 1}, ${visible(tokens[k].text).trim() || "space"}` + (state.layer && k <= i && s ? `, ${percent(s)} taken by ${name(i)}` : ""));
       b.word.tabIndex = k === state.word ? 0 : -1;
@@ -111,9 +111,9 @@
 
   function drawPours(i, list) {
     const box = $("shelf").getBoundingClientRect(), svg = $("pours");
-    const top = k => {
-      const r = bottles[k].svg.getBoundingClientRect();
-      return {x: r.left - box.left + r.width / 2, y: r.top - box.top + 2};
+    const place = k => {
+      const r = bottles[k].svg.getBoundingClientRect(), foot = bottles[k].word.getBoundingClientRect().bottom;
+      return {x: r.left - box.left + r.width / 2, y: r.top - box.top + 2, foot: foot - box.top};
     };
     let all = list.map(p => ({...p, colour: state.head > 0 ? headHue(state.head) : wordHue(p.from), shift: 0}));
     if (state.head === EACH && state.layer) {
@@ -122,12 +122,14 @@
     }
     const most = T > 64 ? 1 : state.head === EACH ? H : 1; // of each place
     all = all.filter(p => p.share >= (state.head === EACH ? 0.05 : 0.01)).sort((a, b) => b.share - a.share).slice(0, 40 * most);
-    const end = top(i);
+    const end = place(i);
     svg.replaceChildren(...all.reverse().map(p => {
-      const a = top(p.from), x = end.x + p.shift, b = {x: a.x + p.shift, y: a.y};
+      const a = place(p.from), x = end.x + p.shift, above = a.foot < end.y;
+      const b = {x: a.x + p.shift, y: above ? a.foot : a.y}, middle = (b.y + end.y) / 2;
       const lift = Math.min(18 + Math.abs(x - b.x) * 0.12, T > 64 ? 40 : 62);
       const d = p.from === i
         ? `M${b.x - 6} ${b.y} C${b.x - 18} ${b.y - 30} ${b.x + 18} ${b.y - 30} ${b.x + 6} ${b.y}`
+        : above ? `M${b.x} ${b.y} C${b.x} ${middle} ${x} ${middle} ${x} ${end.y}`
         : `M${b.x} ${b.y} C${b.x} ${b.y - lift} ${x} ${end.y - lift} ${x} ${end.y}`;
       return draw("path", {d, stroke: p.colour, "stroke-width": Math.max(1, p.share * 14), "data-from": p.from, "data-share": p.share.toFixed(4)});
     }));
@@ -192,7 +194,8 @@
 
   function showLens() {
     const i = shown(), lens = lenses.get(i), have = Boolean(lens);
-    $("ribbon-box").hidden = $("stop-title").hidden = $("stop").hidden = !have;
+    $("ribbon-box").hidden = $("stop-title").hidden = !have;
+    $("stop").hidden = !have || state.layer === L; // "What comes next" has it
     if (!have) {
       ribbonOf = null;
       $("settled").textContent = `For a text of this length the page holds the lens of ${name(data.token)} only.`;
@@ -206,7 +209,7 @@
     if (left < box.scrollLeft || left + at.offsetWidth > box.scrollLeft + box.clientWidth) box.scrollLeft = left - box.clientWidth / 2;
     $("settled").textContent = `After ${name(i)} the model says ${quote(end.text)}. ` + (lens.settled_after === 0 ? "That stood before the first layer and never changed."
       : lens.settled_after === L ? "It settled on that only in the last layer." : `It settled on that after layer ${lens.settled_after}.`);
-    $("stop-title").textContent = (state.layer === 0 ? "Before the first layer it would say" : state.layer === L ? "After the last layer it says" : `After layer ${state.layer} it would say`)
+    $("stop-title").textContent = (state.layer === 0 ? "Before the first layer it would say" : state.layer === L ? "After the last layer it says what comes next, below" : `After layer ${state.layer} it would say`)
       + (state.layer < L && g.top[0].id !== end.id ? ` (${quote(end.text)} is number ${g.answer_rank}, with ${percent(g.answer_probability)})` : "");
     fill($("stop"), g.top, end.id);
   }
