@@ -120,7 +120,7 @@ func (e *Explanation) lens(token int) *Lens {
 	return nil
 }
 
-// text is the text up to the explained token.
+// text is the text up to the explained token, as the tokens spell it.
 func (e *Explanation) text() string {
 	var b strings.Builder
 	for _, t := range e.Tokens[:e.Token+1] {

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Page is an explanation as one HTML page that needs nothing from outside.
@@ -113,6 +114,14 @@ type pageData struct {
 	Pours string `json:"pours"`
 }
 
+// visible keeps control characters, which have no place in HTML, out of a text.
+func visible(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		return unicode.ReplacementChar
+	}
+	return r
+}
+
 // Write writes the page.
 func (p *Page) Write(w io.Writer) error {
 	e := p.e
@@ -134,5 +143,5 @@ func (p *Page) Write(w io.Writer) error {
 		CSS    template.CSS
 		Script template.JS
 		Data   template.JS
-	}{e, strings.TrimSpace(e.text()), template.CSS(pageCSS), template.JS(pageJS), template.JS(data)})
+	}{e, strings.TrimSpace(strings.Map(visible, e.text())), template.CSS(pageCSS), template.JS(pageJS), template.JS(data)})
 }
