@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/potion-engine/potion/cuda/emulator"
@@ -46,12 +48,30 @@ func (r *rig) module(file string) *emulator.Module {
 	if m := r.modules[file]; m != nil {
 		return m
 	}
-	m, err := r.Load(kernels.Source(file))
+	text := kernels.Source(file)
+	if path := override(file); path != "" {
+		edited, err := os.ReadFile(path)
+		if err != nil {
+			r.Fatal(err)
+		}
+		text = string(edited)
+	}
+	m, err := r.Load(text)
 	if err != nil {
 		r.Fatalf("%s: %v", file, err)
 	}
 	r.modules[file] = m
 	return m
+}
+
+// override is where POTION_KERNEL_OVERRIDE=FILE.ptx=PATH says that a file is to be found,
+// "" if it is the embedded one. Command mutate runs these tests on edited kernels.
+func override(file string) string {
+	name, path, _ := strings.Cut(os.Getenv("POTION_KERNEL_OVERRIDE"), "=")
+	if name != file {
+		return ""
+	}
+	return path
 }
 
 // put copies data to a new allocation of exactly its size and gives its address.
