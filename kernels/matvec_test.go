@@ -179,18 +179,21 @@ func TestMatvecLongRows(t *testing.T) {
 func TestMatvecLaunches(t *testing.T) {
 	t.Parallel()
 	for _, f := range []format.Format{format.F32, format.F16, format.Q4_K, format.Q8_0, format.Q3_K} {
-		r := newRig(t)
-		const n, k, rows = 75, 2304, 2
-		w, x, bias := r.weight(f, n, k), r.normal(rows*k, 0.1, 1), r.normal(n, 0.1, 1)
-		at := r.put(x)
-		for _, parts := range []int{1, 2, 4} {
-			for _, each := range []int{4, 8, 16, 32} {
-				blocks := (n + each*4/parts - 1) / (each * 4 / parts)
-				l := repack.MatvecLaunch{Grid: [3]int{rows, blocks, 1}, Parts: uint32(parts), Rows: uint32(each)}
-				y := r.productAt("matvec", w, at, rows, bias, l)
-				r.compare(fmt.Sprintf("%v, %d parts, %d rows", f, parts, each), y, w, x, rows, bias)
+		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			const n, k, rows = 75, 2304, 2
+			w, x, bias := r.weight(f, n, k), r.normal(rows*k, 0.1, 1), r.normal(n, 0.1, 1)
+			at := r.put(x)
+			for _, parts := range []int{1, 2, 4} {
+				for _, each := range []int{4, 8, 16, 32} {
+					blocks := (n + each*4/parts - 1) / (each * 4 / parts)
+					l := repack.MatvecLaunch{Grid: [3]int{rows, blocks, 1}, Parts: uint32(parts), Rows: uint32(each)}
+					y := r.productAt("matvec", w, at, rows, bias, l)
+					r.compare(fmt.Sprintf("%v, %d parts, %d rows", f, parts, each), y, w, x, rows, bias)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -198,14 +201,17 @@ func TestMatvecLaunches(t *testing.T) {
 func TestProductsOfMisalignedX(t *testing.T) {
 	t.Parallel()
 	for _, f := range []format.Format{format.F32, format.F16, format.BF16} {
-		r := newRig(t)
-		const n, k, rows = 9, 44, 3
-		w, x := r.weight(f, n, k), r.normal(1+rows*k, 0.1, 1)
-		at := r.put(x) + 4
-		for _, op := range []string{"matvec", "matmul"} {
-			y := r.productAt(op, w, at, rows, nil, w.Matvec(rows))
-			r.compare(fmt.Sprintf("%s %v", op, f), y, w, x[1:], rows, nil)
-		}
+		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			const n, k, rows = 9, 44, 3
+			w, x := r.weight(f, n, k), r.normal(1+rows*k, 0.1, 1)
+			at := r.put(x) + 4
+			for _, op := range []string{"matvec", "matmul"} {
+				y := r.productAt(op, w, at, rows, nil, w.Matvec(rows))
+				r.compare(fmt.Sprintf("%s %v", op, f), y, w, x[1:], rows, nil)
+			}
+		})
 	}
 }
 
