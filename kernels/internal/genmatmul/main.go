@@ -44,7 +44,7 @@ func generate(dir string) error {
 				return err
 			}
 			name := op + "_" + strings.ToLower(c.format) + ".ptx"
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(layOut(b.String())), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(layOut(prune(b.String()))), 0o644); err != nil {
 				return err
 			}
 		}
