@@ -131,12 +131,15 @@ func TestLargeCopies(t *testing.T) {
 	if got := mustRead(t, b, x); !slices.Equal(got, want) {
 		t.Error("a tensor of several pinned buffers comes back changed")
 	}
-	small := mustTensor(t, b, nil, 1, 1)
-	for i := range 2 * stagingBytes / alignment { // each takes its own place in a buffer
-		b.Write(small, []float32{float32(i)})
+	const writes, n = 300, stagingBytes / 64 // each takes its own place in a buffer
+	y := mustTensor(t, b, nil, 1, n/4)
+	for i := range writes {
+		data := make([]float32, n/4)
+		data[0], data[n/4-1] = float32(i), float32(-i)
+		b.Write(y, data)
 	}
-	if got := mustRead(t, b, small)[0]; got != 2*stagingBytes/alignment-1 {
-		t.Errorf("the last of many writes is %v", got)
+	if got := mustRead(t, b, y); got[0] != writes-1 || got[n/4-1] != 1-writes {
+		t.Errorf("the last of %d writes is %v, %v", writes, got[0], got[n/4-1])
 	}
 	b.Release(x)
 }
@@ -378,7 +381,7 @@ func TestOperationsAllocateNothing(t *testing.T) { // alone: AllocsPerRun counts
 		b.Residual(x, x, y)
 		b.Gather(y, x, rows)
 	}
-	pass() // compiles
+	pass()              // compiles
 	b.queue.batch.n = 0 // nothing is run here: only what the caller does is measured
 	if n := testing.AllocsPerRun(10, func() {
 		pass()

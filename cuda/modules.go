@@ -5,7 +5,6 @@ package cuda
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"gorgonia.org/cu"
 
@@ -73,8 +72,14 @@ func (m *module) load() error {
 	return nil
 }
 
-// kernel is the kernel of an entry, or nil.
-func (b *Backend) kernel(entry string) *kernel { return b.modules.byEntry[entry] }
+// kernel is the kernel of an entry that package kernels is known to have.
+func (b *Backend) kernel(entry string) *kernel {
+	k := b.modules.byEntry[entry]
+	if k == nil {
+		panic("cuda: package kernels has no " + entry)
+	}
+	return k
+}
 
 // ready compiles what a kernel belongs to, if that was not done yet.
 func (b *Backend) ready(k *kernel) error {
@@ -186,9 +191,4 @@ func (b *Backend) fail(err error) {
 		}
 		return nil
 	})
-}
-
-// missing says which of the entries do not exist.
-func (b *Backend) missing(entries ...string) []string {
-	return slices.DeleteFunc(entries, func(e string) bool { return b.kernel(e) != nil })
 }

@@ -55,9 +55,10 @@ func (b *Backend) findOperations() operations {
 	}
 	for _, f := range format.All() {
 		name := strings.ToLower(f.String())
-		k := &weightKernels{embed: b.kernel("embed_" + name), matvec: b.kernel("matvec_" + name), matmul: b.kernel("matmul_" + name)}
-		if k.embed != nil && k.matvec != nil && k.matmul != nil {
-			o.weights[f] = k
+		o.weights[f] = &weightKernels{
+			embed:  b.kernel("embed_" + name),
+			matvec: b.kernel("matvec_" + name),
+			matmul: b.kernel("matmul_" + name),
 		}
 	}
 	return o

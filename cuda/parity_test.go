@@ -34,8 +34,8 @@ func TestParity(t *testing.T) {
 				if r := c.Run(b, backendtest.Options{}); !r.Pass {
 					t.Error(r)
 				}
-				if b.queue.device.lost {
-					t.Fatal("the device is lost")
+				if err := b.Sync(); err != nil {
+					t.Fatal(err)
 				}
 			}
 		})
