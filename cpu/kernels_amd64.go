@@ -203,23 +203,26 @@ func dotInt8(f format.Format, dots [2]int8DotFunc) dotBlocksFunc {
 		bytes, blocks, sums := len(rows)/len(y), len(x.Qs)/length, x.sumsOf(f)
 		j := 0
 		for ; j+4 <= len(y); j += 4 {
-			dots[0](&y[j], &rows[j*bytes], bytes, &x.Qs[0], &x.D[0], sums, blocks)
+			dots[0](&y[j], &rows[j*bytes], bytes, &x.Qs[0], &x.D[0], &sums[0], blocks)
 		}
 		for ; j < len(y); j++ {
-			dots[1](&y[j], &rows[j*bytes], bytes, &x.Qs[0], &x.D[0], sums, blocks)
+			dots[1](&y[j], &rows[j*bytes], bytes, &x.Qs[0], &x.D[0], &sums[0], blocks)
 		}
 	}
 }
 
-// sumsOf is the sums that package simd's products of a format want.
-func (a *activations) sumsOf(f format.Format) *float32 {
+// sumsOf is the sums that package simd's products of a format want, int32 numbers in the
+// guise of float32.
+func (a *activations) sumsOf(f format.Format) []float32 {
+	ints := a.negative
 	switch f {
 	case format.Q4_0, format.Q5_0, format.Q8_0:
-		return (*float32)(unsafe.Pointer(&a.negative[0]))
 	case format.Q6_K:
-		return (*float32)(unsafe.Pointer(&a.negative16[0]))
+		ints = a.negative16
+	default:
+		return a.dSums
 	}
-	return &a.dSums[0]
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(ints))), len(ints))
 }
 
 func quantizeAVX2(a activations, x []float32) {

@@ -27,15 +27,15 @@ func (i int8Panel) multiply(y []float32, stride int, rows []byte, f format.Forma
 	for c := range n {
 		i.scales(p, rows[c*bytes:(c+1)*bytes], c)
 	}
-	count := len(x.Qs) / k
+	count, blocks, sums := len(x.Qs)/k, k/format.ActivationBlock, x.sumsOf(f)
+	sumsOfRow := len(sums) / count
 	for t := 0; t < count; t += 4 {
 		t = min(t, count-4) // the last tile may do rows again
-		part := x.rows(t, t+4)
 		out, step := y[t*stride:], stride
 		if n < blockPanel {
 			out, step = p.tile[:], blockPanel
 		}
-		i.tile(&out[0], step, &p.codes[0], &p.scales[0], &p.offsets[0], &part.Qs[0], &part.D[0], part.sumsOf(f), k/format.ActivationBlock)
+		i.tile(&out[0], step, &p.codes[0], &p.scales[0], &p.offsets[0], &x.Qs[t*k], &x.D[t*blocks], &sums[t*sumsOfRow], blocks)
 		if n < blockPanel {
 			for j := range 4 {
 				copy(y[(t+j)*stride:][:n], p.tile[j*blockPanel:])

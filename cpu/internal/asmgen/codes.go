@@ -49,18 +49,8 @@ func (g *gen) coder(format string) *coder {
 // codes gives the codes of the block at p to use, from number i on.
 func (c *coder) codes(format string, p reg.Register, use func(i int, codes reg.VecVirtual)) {
 	switch format {
-	case "Q8_0":
-		v := c.YMM()
-		c.VMOVDQU(at(p, 2), v)
-		use(0, v)
-	case "Q4_0":
-		use(0, c.sixteenBytes(at(p, 2)))
-	case "Q4_1":
-		use(0, c.sixteenBytes(at(p, 4)))
-	case "Q5_0":
-		use(0, c.fiveBitCodes(p, 2))
-	case "Q5_1":
-		use(0, c.fiveBitCodes(p, 4))
+	case "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1":
+		use(0, c.blockCodes(format, p, 0))
 	case "Q4_K":
 		for i := 0; i < 256; i += 32 {
 			use(i, c.half32(at(p, 16+i/64*32), i/32%2 == 1))
@@ -77,6 +67,23 @@ func (c *coder) codes(format string, p reg.Register, use func(i int, codes reg.V
 			use(i, c.upper(at(p, 128+32*h), 4-2*s, v))
 		}
 	}
+}
+
+// blockCodes is the codes of a block of 32 numbers, disp bytes after p.
+func (c *coder) blockCodes(format string, p reg.Register, disp int) reg.VecVirtual {
+	switch format {
+	case "Q4_0":
+		return c.sixteenBytes(at(p, disp+2))
+	case "Q4_1":
+		return c.sixteenBytes(at(p, disp+4))
+	case "Q5_0":
+		return c.fiveBitCodes(p, disp+2)
+	case "Q5_1":
+		return c.fiveBitCodes(p, disp+4)
+	}
+	v := c.YMM() // Q8_0
+	c.VMOVDQU(at(p, disp+2), v)
+	return v
 }
 
 // sixteenBytes is low nibbles, then high ones.

@@ -52,20 +52,13 @@ func (g *gen) int8Dot(p packing, n int) {
 	for j := range acc {
 		acc[j] = g.zeroY()
 	}
-	g.Label("block")
-	for j, w := range ws {
-		c.row(w, acc[j])
-		g.ADDQ(operand.U32(p.bytes), w)
+	group := 1
+	if p.len == 32 {
+		group = eight
 	}
-	g.ADDQ(operand.U32(p.len), c.q)
-	g.ADDQ(operand.U32(p.len/8), c.d)
-	sumBytes := p.len / 8
-	if p.name == "Q6_K" {
-		sumBytes = p.len / 4
+	for ; group > 0; group /= eight {
+		c.loop(fmt.Sprintf("blocks%d", group), group, blocks, ws, acc)
 	}
-	g.ADDQ(operand.U32(sumBytes), c.sums)
-	g.DECQ(blocks)
-	g.JNZ(operand.LabelRef("block"))
 	g.storeSums(acc, at(y, 0))
 	g.end()
 }
@@ -104,29 +97,115 @@ func (c *int8Code) row(w reg.Register, acc reg.VecVirtual) {
 	}
 }
 
-// rowBlock is a block of 32 numbers.
-func (c *int8Code) rowBlock(w reg.Register, acc reg.VecVirtual) {
-	sum, scale, offset := c.YMM(), c.YMM(), reg.VecVirtual(nil)
-	c.codes(c.packing.name, w, func(_ int, codes reg.VecVirtual) {
-		switch c.packing.name {
-		case "Q8_0": // the sign of a code goes to its activation
-			x := c.YMM()
-			c.VMOVDQU(at(c.q, 0), x)
-			c.VPSIGNB(codes, x, x)
-			c.VPABSB(codes, codes)
-			c.VPXOR(sum, sum, sum)
-			c.multiply(x, codes, sum)
-			return
-		case "Q4_0": // eight lanes that begin at -sum(q) take off 8*sum(q)
-			c.VPBROADCASTD(at(c.sums, 0), sum)
-		case "Q5_0":
-			c.VPBROADCASTD(at(c.sums, 0), sum)
-			c.VPADDD(sum, sum, sum)
-		default:
-			c.VPXOR(sum, sum, sum)
+// eight is how many blocks of 32 numbers have their scales worked out together.
+const eight = 8
+
+// loop goes through groups of blocks, as many as there are whole ones.
+func (c *int8Code) loop(name string, group int, blocks reg.GPVirtual, ws []reg.GPVirtual, acc []reg.VecVirtual) {
+	end := name + "End"
+	c.SUBQ(operand.U8(uint8(group)), blocks)
+	c.JL(operand.LabelRef(end))
+	c.Label(name)
+	for j, w := range ws {
+		if group == eight {
+			c.rowEight(w, acc[j])
+		} else {
+			c.row(w, acc[j])
 		}
-		c.multiply(at(c.q, 0), codes, sum)
-	})
+		c.ADDQ(operand.U32(group*c.packing.bytes), w)
+	}
+	numbers := group * c.len
+	c.ADDQ(operand.U32(numbers), c.q)
+	c.ADDQ(operand.U32(numbers/8), c.d)
+	sums := numbers / 8
+	if c.packing.name == "Q6_K" {
+		sums = numbers / 4
+	}
+	c.ADDQ(operand.U32(sums), c.sums)
+	c.SUBQ(operand.U8(uint8(group)), blocks)
+	c.JGE(operand.LabelRef(name))
+	c.Label(end)
+	c.ADDQ(operand.U8(uint8(group)), blocks)
+}
+
+// rowEight is eight blocks of 32 numbers. The scales are collected by loads into the parts
+// of one vector, and multiplied with those of the activations together.
+func (c *int8Code) rowEight(w reg.Register, acc reg.VecVirtual) {
+	scales := c.YMM()
+	switch c.packing.name {
+	case "Q4_1", "Q5_1":
+		offsets := c.scalesAndOffsets(w, scales)
+		c.VFMADD231PS(at(c.sums, 0), offsets, acc)
+	default:
+		halves := c.XMM()
+		c.VPXOR(halves, halves, halves)
+		for b := range eight {
+			c.VPINSRW(operand.U8(uint8(b)), at(w, b*c.packing.bytes), halves, halves)
+		}
+		c.VCVTPH2PS(halves, scales)
+	}
+	c.VMULPS(at(c.d, 0), scales, scales)
+	slot := c.spilled(scales)
+	for b := range eight {
+		sum, scale := c.products(w, b), c.YMM()
+		c.VBROADCASTSS(slot.Offset(4*b), scale)
+		c.VCVTDQ2PS(sum, sum)
+		c.VFMADD231PS(sum, scale, acc)
+	}
+}
+
+// scalesAndOffsets is those of eight blocks that begin with both.
+func (c *int8Code) scalesAndOffsets(w reg.Register, scales reg.VecVirtual) (offsets reg.VecVirtual) {
+	var both [2]reg.VecVirtual // scale and offset of four blocks each
+	for i := range both {
+		both[i] = c.XMM()
+		c.VMOVD(at(w, 4*i*c.packing.bytes), both[i])
+		for b := 1; b < 4; b++ {
+			c.VPINSRD(operand.U8(uint8(b)), at(w, (4*i+b)*c.packing.bytes), both[i], both[i])
+		}
+	}
+	low, high := c.XMM(), c.XMM()
+	offsets = c.YMM()
+	// Even words are scales, odd ones offsets.
+	c.VPBLENDW(operand.U8(0xaa), c.zeroY().AsX(), both[0], low)
+	c.VPBLENDW(operand.U8(0xaa), c.zeroY().AsX(), both[1], high)
+	c.VPACKUSDW(high, low, low)
+	c.VCVTPH2PS(low, scales)
+	c.VPSRLD(operand.U8(16), both[0], both[0])
+	c.VPSRLD(operand.U8(16), both[1], both[1])
+	c.VPACKUSDW(both[1], both[0], both[0])
+	c.VCVTPH2PS(both[0], offsets)
+	return offsets
+}
+
+// products is the sums of products of block b of 32 numbers, four at a time.
+func (c *int8Code) products(w reg.Register, b int) reg.VecVirtual {
+	sum, q := c.YMM(), at(c.q, 32*b)
+	codes := c.blockCodes(c.packing.name, w, b*c.packing.bytes)
+	switch c.packing.name {
+	case "Q8_0": // the sign of a code goes to its activation
+		x := c.YMM()
+		c.VMOVDQU(q, x)
+		c.VPSIGNB(codes, x, x)
+		c.VPABSB(codes, codes)
+		c.VPXOR(sum, sum, sum)
+		c.multiply(x, codes, sum)
+		return sum
+	case "Q4_0": // eight lanes that begin at -sum(q) take off 8*sum(q)
+		c.VPBROADCASTD(at(c.sums, 4*b), sum)
+	case "Q5_0":
+		c.VPBROADCASTD(at(c.sums, 4*b), sum)
+		c.VPADDD(sum, sum, sum)
+	default:
+		c.VPXOR(sum, sum, sum)
+	}
+	c.multiply(q, codes, sum)
+	return sum
+}
+
+// rowBlock is one block of 32 numbers.
+func (c *int8Code) rowBlock(w reg.Register, acc reg.VecVirtual) {
+	sum, scale, offset := c.products(w, 0), c.YMM(), reg.VecVirtual(nil)
 	x := c.XMM()
 	switch c.packing.name {
 	case "Q4_1", "Q5_1":

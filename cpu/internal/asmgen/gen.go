@@ -167,6 +167,15 @@ func (g *gen) ints(name string, values ...int32) operand.Mem {
 	})
 }
 
+// quads is a table of int64 numbers.
+func (g *gen) quads(name string, values ...uint64) operand.Mem {
+	return g.table(name, func() {
+		for _, v := range values {
+			g.AppendDatum(operand.U64(v))
+		}
+	})
+}
+
 // number is a float32 constant in all lanes.
 func (g *gen) number(name string, v float32) reg.VecVirtual {
 	y := g.vec()

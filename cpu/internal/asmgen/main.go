@@ -28,6 +28,7 @@ var files = []struct {
 	{"tileint8", emitInt8Tiles},
 	{"activations", emitActivations},
 	{"elementwise", emitElementwise},
+	{"peak", emitPeaks},
 }
 
 func main() {

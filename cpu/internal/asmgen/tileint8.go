@@ -132,27 +132,58 @@ func (t *int8Tile) part(part int) {
 }
 
 // interleave writes what puts codes into a panel's order: four neighbours of a row go to
-// one lane. 16 rows of 32 codes are a transposition of 16 by 8 words.
+// one lane. 16 rows of 32 codes are a transposition of 16 by 8 words, done as two of 8 by
+// 8 side by side: rows r and r+8 are the halves of vector r.
 func (g *gen) interleave() {
 	g.function("Interleave", "func(panel *byte, codes *byte, k int)",
 		"panel[i/4][row][i%%4] = codes[row*k+i] for 16 rows and i < k, a multiple of 32; rows i/4 of panel are %d bytes apart.", 4*panelRows)
 	panel, codes, k := g.arg("panel"), g.arg("codes"), g.arg("k")
-	index := g.ZMM() // the sixteen rows' offsets from codes
-	lanes := make([]int32, 16)
-	for i := range lanes {
-		lanes[i] = int32(i)
+	from := g.pointers(8, codes, k)
+	far, blocks := g.times(k, 8), g.GP64()
+	g.MOVQ(k, blocks)
+	g.SHRQ(operand.U8(5), blocks)
+	firsts := g.vec()
+	seconds := g.vec()
+	g.VMOVDQU64(g.quads("firsts", 0, 1, 8, 9, 4, 5, 12, 13), firsts)
+	g.VMOVDQU64(g.quads("seconds", 2, 3, 10, 11, 6, 7, 14, 15), seconds)
+	g.Label("block")
+	var r [8]reg.VecVirtual
+	for i, p := range from {
+		r[i] = g.ZMM()
+		g.VMOVDQU(at(p, 0), r[i].AsY())
+		g.VINSERTI64X4(operand.U8(1), operand.Mem{Base: p, Index: far, Scale: 1}, r[i], r[i])
 	}
-	g.VPBROADCASTD(k.As32(), index)
-	g.VPMULLD(g.ints("lanes", lanes...), index, index)
-	g.SHRQ(operand.U8(2), k)
-	g.Label("four")
-	v, mask := g.ZMM(), g.K()
-	g.KXNORW(mask, mask, mask)
-	g.VPGATHERDD(operand.Mem{Base: codes, Index: index, Scale: 1}, mask, v)
-	g.VMOVDQU32(v, at(panel, 0))
-	g.ADDQ(operand.U8(4), codes)
-	g.ADDQ(operand.U32(4*panelRows), panel)
-	g.DECQ(k)
-	g.JNZ(operand.LabelRef("four"))
+	a, b := g.transpose4(r[0], r[1], r[2], r[3]), g.transpose4(r[4], r[5], r[6], r[7])
+	for j := range a {
+		low := g.ZMM()
+		g.VMOVDQA64(a[j], low)
+		g.VPERMT2Q(b[j], firsts, low)
+		g.VMOVDQU64(low, at(panel, 4*panelRows*j))
+		g.VPERMT2Q(b[j], seconds, a[j])
+		g.VMOVDQU64(a[j], at(panel, 4*panelRows*(j+4)))
+	}
+	for _, p := range from {
+		g.ADDQ(operand.U8(32), p)
+	}
+	g.ADDQ(operand.U32(8*4*panelRows), panel)
+	g.DECQ(blocks)
+	g.JNZ(operand.LabelRef("block"))
 	g.end()
+}
+
+// transpose4 is, in each 16 bytes, a transposition of four by four words.
+func (g *gen) transpose4(a, b, c, d reg.VecVirtual) [4]reg.VecVirtual {
+	var t, u [4]reg.VecVirtual
+	for i := range t {
+		t[i], u[i] = g.ZMM(), g.ZMM()
+	}
+	g.VPUNPCKLDQ(b, a, t[0])
+	g.VPUNPCKHDQ(b, a, t[1])
+	g.VPUNPCKLDQ(d, c, t[2])
+	g.VPUNPCKHDQ(d, c, t[3])
+	g.VPUNPCKLQDQ(t[2], t[0], u[0])
+	g.VPUNPCKHQDQ(t[2], t[0], u[1])
+	g.VPUNPCKLQDQ(t[3], t[1], u[2])
+	g.VPUNPCKHQDQ(t[3], t[1], u[3])
+	return u
 }
