@@ -186,10 +186,16 @@ func (p *page) closely(l int) {
 	p.hang("", plain, fmt.Sprintf("What the layer added measures %s of what %s carries after it.", percent(g.Change), p.word(p.e.Token)))
 }
 
+// poured are the words that most was taken from, with names of one width in all charts.
 func (p *page) poured(shares []float64) []bar {
+	names, width := make([]string, len(shares)), 0
+	for i := range shares {
+		names[i] = fmt.Sprintf("%d %s", i+1, p.label(p.e.Tokens[i].Text))
+		width = max(width, text.StringWidthWithoutEscSequences(names[i]))
+	}
 	var b []bar
-	for _, s := range first(order(shares), p.Top) {
-		b = append(b, bar{fmt.Sprintf("%d %s", s+1, p.label(p.e.Tokens[s].Text)), shares[s]})
+	for _, i := range first(order(shares), p.Top) {
+		b = append(b, bar{pad(names[i], width), shares[i]})
 	}
 	return b
 }

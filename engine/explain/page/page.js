@@ -34,6 +34,11 @@
   const name = i => quote(tokens[i].text);
   const wordHue = i => `hsl(${(i * 137.5 + 265) % 360} 62% var(--light))`;
   const headHue = h => `hsl(${((h - 1) * 360 / H + 20) % 360} 68% var(--light))`;
+  // A word's label without its dots for a screen reader.
+  const spelled = s => {
+    if (s.trim() === "") return [make("span", {ariaHidden: "true", textContent: label(s)}), make("span", {className: "unseen", textContent: s.includes("\n") ? "new line" : "space"})];
+    return label(s).split(/(\u00B7)/).map(part => part === "\u00B7" ? make("span", {ariaHidden: "true", textContent: part}) : part);
+  };
   const shown = () => state.hover ?? state.word;
   const make = (tag, attributes = {}, ...children) => {
     const e = document.createElement(tag);
@@ -56,7 +61,7 @@
     const liquid = draw("rect", {class: "liquid", x: 2, width: 30, y: 50, height: 42, fill: wordHue(i), "clip-path": `url(#clip${i})`});
     svg.append(clip, liquid, draw("path", {class: "glass", d: shape}), draw("rect", {class: "cork", x: 12, y: 2, width: 10, height: 5, rx: 1.5}));
     const part = make("span", {className: "part"});
-    const tag = make("span", {className: "tag", textContent: label(t.text)});
+    const tag = make("span", {className: "tag"}, ...spelled(t.text));
     const word = make("div", {className: "word", role: "option", id: "word" + i, tabIndex: -1}, svg, tag, part);
     word.addEventListener("click", () => choose(i));
     word.addEventListener("pointerenter", e => { if (e.pointerType === "mouse") { state.hover = i; refresh(); } });
@@ -98,11 +103,10 @@
     bottles.forEach((b, k) => {
       const s = share.get(k) ?? 0;
       b.liquid.setAttribute("y", 50 - 42 * s);
-      b.part.textContent = state.layer && k <= i && s ? percent(s) : "";
+      b.part.replaceChildren(...state.layer && k <= i && s ? [make("span", {className: "unseen", textContent: " "}), percent(s), make("span", {className: "unseen", textContent: " taken"})] : []);
       b.word.classList.toggle("later", k > i);
       b.word.classList.toggle("pointed", k === state.hover && k !== state.word);
       b.word.setAttribute("aria-selected", k === state.word);
-      b.word.setAttribute("aria-label", `Word ${k + 1}, ${visible(tokens[k].text).trim() || "space"}` + (state.layer && k <= i && s ? `, ${percent(s)} taken by ${name(i)}` : ""));
       b.word.tabIndex = k === state.word ? 0 : -1;
     });
     drawPours(i, list);
@@ -161,7 +165,7 @@
       button.addEventListener("click", () => setHead(h));
       rows.push(make("tr", {className: h ? "" : "mean"}, make("th", {scope: "row"}, button), ...mean.map(p => {
         const s = share.get(p) ?? 0;
-        return make("td", {textContent: s ? percent(s) : data.whole ? "0%" : "\u2013", style: `background:rgba(var(--wash),${(0.75 * s).toFixed(3)})`});
+        return make("td", {textContent: s ? percent(s) : data.whole ? "0%" : "\u2013", style: `background:rgba(var(--wash),${(0.5 * s).toFixed(3)})`});
       })));
     }
     const at = document.activeElement?.closest?.("#grid tr"), index = at ? [...grid.rows].indexOf(at) : -1;
@@ -242,6 +246,7 @@
   }
   document.body.classList.toggle("many", T > 40);
   document.body.classList.toggle("long", T > 40);
+  if (T > 40) document.querySelector("h1").tabIndex = 0; // it scrolls
   $("app").hidden = false;
   refresh();
   new ResizeObserver(() => showShelf()).observe($("shelf"));
