@@ -104,31 +104,6 @@ func optional(op, name string, t engine.Tensor) uint64 {
 // bits is a float32 as an argument of a kernel.
 func bits(x float32) uint64 { return uint64(math.Float32bits(x)) }
 
-// MemoryError says that the device's memory does not suffice.
-type MemoryError struct {
-	Device       string
-	Wanted       int64
-	Free, Memory int64
-	Err          error
-}
-
-func (e *MemoryError) Error() string {
-	return fmt.Sprintf("%s: %s wanted, %s of %s free: %v", e.Device, size(e.Wanted), size(e.Free), size(e.Memory), e.Err)
-}
-
-func (e *MemoryError) Unwrap() error { return e.Err }
-
-// size is bytes as people read them.
-func size(n int64) string {
-	switch {
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	}
-	return fmt.Sprintf("%d bytes", n)
-}
-
 // cuAlloc is the arena's source.
 func (b *Backend) cuAlloc(n int64) (addr uint64, err error) {
 	err = b.queue.do(func() error {

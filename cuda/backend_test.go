@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,8 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/potion-engine/potion/cpu"
+	"github.com/potion-engine/potion/cuda/driver"
+	"github.com/potion-engine/potion/cuda/emulator"
 	"github.com/potion-engine/potion/engine"
 	"github.com/potion-engine/potion/engine/backendtest"
 	"github.com/potion-engine/potion/engine/format"
@@ -63,6 +67,37 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		if b != nil || !errors.Is(err, engine.ErrNoDevice) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("Open(%+v) = %v, want %q", c.o, err, c.want)
 		}
+	}
+}
+
+// Without a driver the error has the cause and the cure, and nothing exits the process.
+func TestOpenWithoutDriver(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(childVariable) == "" {
+		child := exec.Command(os.Args[0], "-test.run=^TestOpenWithoutDriver$")
+		child.Env = append(os.Environ(), childVariable+"=1", driver.LibraryVariable+"=libcuda-that-is-not-there.so")
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+		return
+	}
+	_, err := Open(Options{})
+	_, listErr := Devices()
+	for _, err := range []error{err, listErr} {
+		var cause *driver.Cause
+		if !errors.Is(err, engine.ErrNoDevice) || !errors.As(err, &cause) || cause.Reason != driver.NoLibrary ||
+			!strings.Contains(err.Error(), "libcuda-that-is-not-there.so") || !strings.Contains(err.Error(), "install NVIDIA's driver") {
+			t.Error(err)
+		}
+	}
+	// Emulated devices are still to be had.
+	b, err := Open(Options{Emulated: true, Emulator: emulator.Config{Memory: 1 << 24}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if i := b.Info(); i.Memory != 1<<24 {
+		t.Errorf("Info() = %+v", i)
 	}
 }
 
@@ -355,9 +390,9 @@ func TestImpossibleSizesAreErrors(t *testing.T) {
 	}
 }
 
-// Queueing an operation allocates nothing: that is what the token loop is made of.
-func TestOperationsAllocateNothing(t *testing.T) { // alone: AllocsPerRun counts for the process
-	b := openDevice(t, ordinary)
+// layer is some operations of a decoder's layer for one token, which queue and run nothing.
+func layer(t testing.TB) (b *Backend, queue func(), launches uint64) {
+	b = openDevice(t, ordinary)
 	x, y := mustTensor(t, b, numbers(6, 64), 1, 64), mustTensor(t, b, nil, 1, 64)
 	gain := mustTensor(t, b, numbers(7, 64), 1, 64)
 	w, err := b.NewWeight(format.F32, 64, 64, make([]byte, 4*64*64))
@@ -368,7 +403,7 @@ func TestOperationsAllocateNothing(t *testing.T) { // alone: AllocsPerRun counts
 	if err != nil {
 		t.Fatal(err)
 	}
-	step := &engine.Step{IDs: []int32{3}, Pos: []int32{0}, Seq: []int32{0}, Pages: [][]int32{{1, 0}}, Serial: engine.NextSerial()}
+	step := &engine.Step{IDs: []int32{3}, Pos: []int32{0}, Seq: []int32{0}, Pages: [][]int32{{1, 0}}}
 	spec := &engine.AttendSpec{Heads: 2, Scale: 0.2}
 	rows := []int32{0}
 	pass := func() {
@@ -381,12 +416,34 @@ func TestOperationsAllocateNothing(t *testing.T) { // alone: AllocsPerRun counts
 		b.Residual(x, x, y)
 		b.Gather(y, x, rows)
 	}
-	pass()              // compiles
-	b.queue.batch.n = 0 // nothing is run here: only what the caller does is measured
-	if n := testing.AllocsPerRun(10, func() {
+	before := b.Launches()
+	pass() // compiles
+	launches = b.Launches() - before
+	if err := b.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	return b, func() {
 		pass()
 		b.queue.batch.n = 0
-	}); n != 0 {
+		b.staging.settled()
+	}, launches
+}
+
+// Queueing an operation allocates nothing: that is what the token loop is made of.
+func TestOperationsAllocateNothing(t *testing.T) { // alone: AllocsPerRun counts for the process
+	_, queue, launches := layer(t)
+	if n := testing.AllocsPerRun(10, queue); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+	if launches != 7 {
+		t.Errorf("%d launches for 7 operations on one token", launches)
+	}
+}
+
+func BenchmarkQueue(b *testing.B) {
+	_, queue, launches := layer(b)
+	for b.Loop() {
+		queue()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(launches), "ns/launch")
 }

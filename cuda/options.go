@@ -1,6 +1,10 @@
 package cuda
 
-import "github.com/potion-engine/potion/cuda/emulator"
+import (
+	"fmt"
+
+	"github.com/potion-engine/potion/cuda/emulator"
+)
 
 // Options say which device to open.
 type Options struct {
@@ -32,4 +36,29 @@ type KernelReport struct {
 	Registers int // of a thread
 	Shared    int // bytes of static shared memory of a block
 	Local     int // bytes of local memory of a thread: spilled registers and arrays
+}
+
+// MemoryError says that the device's memory does not suffice.
+type MemoryError struct {
+	Device       string
+	Wanted       int64 // bytes
+	Free, Memory int64 // bytes, of the device
+	Err          error // the driver's
+}
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("%s: %s wanted, %s of %s free: %v", e.Device, size(e.Wanted), size(e.Free), size(e.Memory), e.Err)
+}
+
+func (e *MemoryError) Unwrap() error { return e.Err }
+
+// size is bytes as people read them.
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
