@@ -23,6 +23,9 @@ func TestEmbed(t *testing.T) {
 			y := r.space(4 * len(index) * k)
 			args := append([]any{y, r.put(index)}, w.planes()...)
 			r.launch("embed_"+strings.ToLower(f.String()), dim(w.EmbedGrid(len(index))), 0, append(args, uint32(k), scale)...)
+			if stored := int64(4 * len(index) * k); r.last.GlobalStoreBytes != stored {
+				t.Errorf("K = %d: %d bytes stored, want %d", k, r.last.GlobalStoreBytes, stored)
+			}
 			got, want := r.floats(y, len(index)*k), make([]float32, k)
 			for j, id := range index {
 				f.Dequantize(want, w.row(int(id)))

@@ -14,6 +14,7 @@ func TestMatmul(t *testing.T) {
 		r.checkProduct("matmul", f, 1, block, 1, true)
 		r.checkProduct("matmul", f, 31, 2*block, 9, true)
 		r.checkProduct("matmul", f, 33, 3*block, 33, false)
+		r.checkProduct("matmul", f, 36, block, 6, true)
 		r.checkProduct("matmul", f, 97, max(block, 160), 65, false)
 		r.checkProduct("matmul", f, 65, 768, 9, false)
 		if block == 1 {

@@ -93,6 +93,9 @@ func (r *rig) productAt(op string, w testWeight, x uint64, t int, bias []float32
 	} else {
 		r.launch(entry, dim(w.MatmulGrid(t)), 0, append(args, uint32(t))...)
 	}
+	if stored := int64(4 * t * w.Rows); r.last.GlobalStoreBytes != stored {
+		r.Errorf("%s: %d bytes stored, want %d", entry, r.last.GlobalStoreBytes, stored)
+	}
 	return r.floats(y, t*w.Rows)
 }
 

@@ -107,6 +107,9 @@ func TestStore(t *testing.T) {
 					if bytes := int64(len(pos) * heads * 2 * f.Format.RowBytes(dim)); r.last.GlobalStoreBytes != bytes {
 						t.Errorf("%d heads of %d: %d bytes stored, want %d", heads, dim, r.last.GlobalStoreBytes, bytes)
 					}
+					if size := f.Format.RowBytes(dim); f.Format != format.Q8_0 && size%32 == 0 && r.last.GlobalStoreSectors*32 != r.last.GlobalStoreBytes {
+						t.Errorf("%d heads of %d: %d sectors for %d bytes", heads, dim, r.last.GlobalStoreSectors, r.last.GlobalStoreBytes)
+					}
 					memory := get[byte](r, c.at, int(c.Bytes()))
 					for i := range pos {
 						for head := range heads {

@@ -64,10 +64,15 @@ func (r *rig) module(file string) *emulator.Module {
 	return m
 }
 
-// override is where POTION_KERNEL_OVERRIDE=FILE.ptx=PATH says that a file is to be found,
-// "" if it is the embedded one. Command mutate runs these tests on edited kernels.
+// overrideName names an environment variable: FILE.ptx=PATH makes the rig take that one
+// file from there. Command mutate runs these tests on edited kernels.
+const overrideName = "POTION_KERNEL_OVERRIDE"
+
+func overriding() bool { return os.Getenv(overrideName) != "" }
+
+// override is where a file is to be found, "" if it is the embedded one.
 func override(file string) string {
-	name, path, _ := strings.Cut(os.Getenv("POTION_KERNEL_OVERRIDE"), "=")
+	name, path, _ := strings.Cut(os.Getenv(overrideName), "=")
 	if name != file {
 		return ""
 	}

@@ -97,7 +97,7 @@ func TestGather(t *testing.T) {
 	for _, c := range []struct {
 		rows, cols, skip int
 		choice           []int32
-	}{{1, 1, 0, []int32{0}}, {3, 33, 0, []int32{2}}, {8, 768, 0, []int32{7, 0, 3}}, {5, 97, 0, []int32{4, 4, 0, 1}}, {4, 1028, 1, []int32{3, 1}}, {4, 3000, 0, []int32{3, 1}}} {
+	}{{1, 1, 0, []int32{0}}, {3, 33, 0, []int32{2}}, {8, 768, 0, []int32{7, 0, 3}}, {3, 7, 0, []int32{0, 2}}, {5, 97, 0, []int32{4, 4, 0, 1}}, {4, 1028, 1, []int32{3, 1}}, {4, 3000, 0, []int32{3, 1}}} {
 		x := r.normal(c.rows*c.cols+c.skip, 0, 1)
 		x[c.skip] = float32(math.NaN())
 		var want []uint32

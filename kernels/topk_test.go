@@ -59,6 +59,9 @@ func TestTopK(t *testing.T) {
 				keys := r.space(8 * kernels.TopKKeys(c.rows, c.cols, c.k))
 				dx, vals, cols := r.put(x), r.space(4*c.rows*c.k), r.space(4*c.rows*c.k)
 				r.launch("topk_f32", emulator.Dim3{X: parts, Y: c.rows, Z: 1}, 0, keys, dx, uint32(c.cols), uint32(kernels.TopKPart), uint32(c.k))
+				if stored := int64(8 * kernels.TopKKeys(c.rows, c.cols, c.k)); r.last.GlobalStoreBytes != stored {
+					t.Errorf("%d of %d: %d bytes of keys stored, want %d", c.k, c.cols, r.last.GlobalStoreBytes, stored)
+				}
 				r.launch("topk_f32_merge", rows(c.rows), 0, vals, cols, keys, dx, uint32(c.cols), uint32(parts), uint32(c.k))
 				what := fmt.Sprintf("%d of %d, %d rows", c.k, c.cols, c.rows)
 				if got := get[int32](r, cols, c.rows*c.k); !slices.Equal(got, wantCols) {
