@@ -71,7 +71,7 @@ func run(o options) (unexplained int, err error) {
 	if len(names) == 0 {
 		return 0, fmt.Errorf("no kernel file begins with %q", o.kernel)
 	}
-	known, err := explanations()
+	known, err := explanations(survivorsText)
 	if err != nil {
 		return 0, err
 	}

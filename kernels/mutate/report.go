@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,20 +13,19 @@ import (
 //go:embed survivors.md
 var survivorsText string
 
-// explanation is a line of survivors.md: edits that no test can tell from the kernel.
+// explanation is a line of survivors.md: edits that no test can tell from the kernel. In
+// each of its first four parts a * stands for anything.
 type explanation struct {
-	line           int
-	files          string // a pattern of path.Match
-	label          string
-	old, new, text string
+	parts [4]*regexp.Regexp // file, label, old and new
+	text  string
 }
 
-var explained = regexp.MustCompile("^- `([^`]+)` at `(\\w+)`: `([^`]+)` -> `([^`]+)`: (.+)$")
+var explained = regexp.MustCompile("^- `([^`]+)` at `([^`]+)`: `([^`]+)` -> `([^`]+)`: (.+)$")
 
-// explanations reads survivors.md.
-func explanations() ([]explanation, error) {
+// explanations reads the lines of survivors.md that begin with "- ".
+func explanations(text string) ([]explanation, error) {
 	var all []explanation
-	for i, line := range strings.Split(survivorsText, "\n") {
+	for i, line := range strings.Split(text, "\n") {
 		if !strings.HasPrefix(line, "- ") {
 			continue
 		}
@@ -35,18 +33,23 @@ func explanations() ([]explanation, error) {
 		if m == nil {
 			return nil, fmt.Errorf("survivors.md:%d: want - `FILES` at `LABEL`: `OLD` -> `NEW`: reason", i+1)
 		}
-		if _, err := path.Match(m[1], ""); err != nil {
-			return nil, fmt.Errorf("survivors.md:%d: %q: %w", i+1, m[1], err)
+		x := explanation{text: m[5]}
+		for j := range x.parts {
+			x.parts[j] = regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(m[j+1]), `\*`, ".*") + "$")
 		}
-		all = append(all, explanation{i + 1, m[1], m[2], m[3], m[4], m[5]})
+		all = append(all, x)
 	}
 	return all, nil
 }
 
 // covers says whether an explanation is about that edit.
 func (x explanation) covers(e edit) bool {
-	match, _ := path.Match(x.files, e.file) // a bad pattern was refused on reading
-	return match && x.label == e.label && x.old == e.old && x.new == e.becomes()
+	for i, s := range []string{e.file, e.label, e.old, e.becomes()} {
+		if !x.parts[i].MatchString(s) {
+			return false
+		}
+	}
+	return true
 }
 
 // report is what is printed in the end.
