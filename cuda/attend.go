@@ -25,8 +25,9 @@ type attention struct {
 const promptRows = 4
 
 // Attend launches attend_prompt_<format of the pages> if a sequence of the step has many
-// rows on average, attend_decode_<format> if it has few, attend_any_<format> for head
-// sizes that those two do not take, and attend_weights_<format> if weights are asked for.
+// rows on average, attend_decode_<format> if it has few (or the device too little shared
+// memory for tiles), attend_any_<format> for head sizes that those two do not take, and
+// attend_weights_<format> if weights are asked for.
 func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, spec *engine.AttendSpec) {
 	const op = "Attend"
 	engine.CheckAttend(y, q, kv, step, spec)
@@ -42,7 +43,7 @@ func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, sp
 	switch dim := c.spec.HeadDim; {
 	case dim%8 != 0 || dim > 256:
 		b.launch(a.k.any, a.rows, spec.Heads, 1, uint32(4*dim), a.arguments(&b.arguments, a.y)...)
-	case a.rows >= promptRows*s.sequences:
+	case a.rows >= promptRows*s.sequences && kernels.PromptShared(dim) <= b.maxShared:
 		b.attendPrompt(&a, step)
 	default:
 		b.attendDecode(&a)

@@ -18,9 +18,9 @@ import (
 //
 // After Close operations do nothing, and what returns an error returns one.
 type Backend struct {
-	queue    queue
-	info     engine.Info
-	compute  int // compute capability: 90 for 9.0
+	queue queue
+	info  engine.Info
+	limits
 	modules  *modules
 	arena    arena
 	staging  staging
@@ -39,10 +39,16 @@ var (
 	_ tensor.MatMuler = (*Backend)(nil)
 )
 
-func newBackend(d *device, info engine.Info, compute int) *Backend {
+// limits are what the backend needs to know of a device beside its Info.
+type limits struct {
+	compute   int // compute capability: 90 for 9.0
+	maxShared int // bytes of shared memory that a block may opt in to
+}
+
+func newBackend(d *device, info engine.Info, l limits) *Backend {
 	b := &Backend{
 		queue: queue{device: d, batch: <-d.empty},
-		info:  info, compute: compute,
+		info:  info, limits: l,
 		modules: newModules(),
 	}
 	b.arena = arena{alloc: b.cuAlloc, free: b.cuFree, exact: info.Kind == "emulated"}

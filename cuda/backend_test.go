@@ -224,7 +224,8 @@ func TestParityInChunks(t *testing.T) {
 	b := openDevice(t, volta)
 	b.arena.exact = false
 	for i, c := range backendtest.Cases() {
-		if c.Flops > maxFlops || i%5 != 0 {
+		large := c.Op == "Attend" && strings.HasSuffix(c.Name, " of 256") // tiles do not fit this device's shared memory
+		if c.Flops > maxFlops && !large || i%5 != 0 && !large {
 			continue
 		}
 		if r := c.Run(b, backendtest.Options{}); !r.Pass {
@@ -351,6 +352,7 @@ func TestMistakesPanic(t *testing.T) {
 		{"engine: ReadInts: src holds no int32", func() { b.ReadInts(make([]int32, 32), x) }},
 		{"engine: CopyPage: page 8 to 0 of 8", func() { kv.CopyPage(0, 8) }},
 		{"engine: Store: the KV cache was freed", func() { kv.Free(); b.Store(kv, x, y, step) }},
+		{"engine: CopyPage: the KV cache was freed", func() { kv.Free(); kv.CopyPage(0, 1) }},
 		{"engine: Release: 0x", func() { b.Release(x); b.Release(x) }},
 	} {
 		func() {

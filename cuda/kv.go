@@ -20,8 +20,14 @@ func (b *Backend) NewKV(spec engine.KVSpec) (engine.KV, error) {
 	if err := spec.Check(); err != nil {
 		return nil, fmt.Errorf("cuda: %w", err)
 	}
-	if b.ops.pages[spec.Format] == nil {
+	k := b.ops.pages[spec.Format]
+	if k == nil {
 		return nil, fmt.Errorf("cuda: KV pages of %v: %w", spec.Format, engine.ErrFormat)
+	}
+	for _, kernel := range []*kernel{k.store, k.decode, k.prompt} {
+		if err := b.ready(kernel); err != nil {
+			return nil, fmt.Errorf("KV pages of %v: %w", spec.Format, err)
+		}
 	}
 	addr, err := b.zeros(roundUp(spec.Bytes(), 4))
 	if err != nil {
@@ -42,6 +48,9 @@ func (c *kvCache) Free() {
 func (c *kvCache) CopyPage(dst, src int) {
 	if dst < 0 || src < 0 || dst >= c.spec.Pages || src >= c.spec.Pages {
 		wrong("CopyPage", "page %d to %d of %d", src, dst, c.spec.Pages)
+	}
+	if c.addr == 0 {
+		wrong("CopyPage", "the KV cache was freed")
 	}
 	if dst == src || c.b.queue.closed {
 		return

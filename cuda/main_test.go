@@ -17,7 +17,7 @@ const (
 	small    // has little memory
 	tooOld   // has a compute capability before 7.0
 	doomed   // loses its context in its first launch of a kernel that does much
-	volta    // has the oldest compute capability that is taken
+	volta    // has the oldest compute capability that is taken, and little shared memory
 )
 
 const smallMemory = 24 << 20
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		small:    emulator.New(emulator.Config{Memory: smallMemory}),
 		tooOld:   emulator.New(emulator.Config{Name: "Potion emulated Pascal", ComputeMajor: 6, ComputeMinor: 1}),
 		doomed:   emulator.New(emulator.Config{MaxInstructions: 100}),
-		volta:    emulator.New(emulator.Config{ComputeMajor: 7, ComputeMinor: 0}),
+		volta:    emulator.New(emulator.Config{ComputeMajor: 7, ComputeMinor: 0, SharedPerBlockOptin: 64 << 10}),
 	}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

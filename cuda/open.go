@@ -38,19 +38,19 @@ func open(o Options) (*Backend, error) {
 	if o.Device < 0 || o.Device >= n {
 		return nil, fmt.Errorf("device %d of %d: choose one from 0 to %d", o.Device, n, n-1)
 	}
-	info, compute, err := describe(cu.Device(o.Device))
+	info, l, err := describe(cu.Device(o.Device))
 	if err != nil {
 		return nil, err
 	}
-	if compute < minCompute {
+	if l.compute < minCompute {
 		return nil, fmt.Errorf("device %d (%s) has compute capability %d.%d; the kernels need %d.%d or newer: use the CPU",
-			o.Device, info.Name, compute/10, compute%10, minCompute/10, minCompute%10)
+			o.Device, info.Name, l.compute/10, l.compute%10, minCompute/10, minCompute%10)
 	}
 	d, err := start(cu.Device(o.Device), info.Name)
 	if err != nil {
 		return nil, fmt.Errorf("device %d (%s): %w", o.Device, info.Name, err)
 	}
-	return newBackend(d, info, compute), nil
+	return newBackend(d, info, l), nil
 }
 
 func openDriver(o Options) error {
@@ -84,17 +84,17 @@ func Devices() ([]engine.Info, error) {
 	return list, nil
 }
 
-// describe asks the driver about a device. compute is its compute capability, 90 for 9.0.
-func describe(d cu.Device) (info engine.Info, compute int, err error) {
+// describe asks the driver about a device.
+func describe(d cu.Device) (info engine.Info, l limits, err error) {
 	info.Kind = "cuda"
 	if driver.CurrentMode() == driver.Emulated {
 		info.Kind = "emulated"
 	}
 	if info.Name, err = d.Name(); err != nil {
-		return info, 0, driver.Check("its name", err)
+		return info, l, driver.Check("its name", err)
 	}
 	if info.Memory, err = d.TotalMem(); err != nil {
-		return info, 0, driver.Check("its memory", err)
+		return info, l, driver.Check("its memory", err)
 	}
 	var major, minor, clock, memoryClock, width int
 	for _, q := range []struct {
@@ -103,18 +103,19 @@ func describe(d cu.Device) (info engine.Info, compute int, err error) {
 	}{
 		{cu.ComputeCapabilityMajor, &major}, {cu.ComputeCapabilityMinor, &minor}, {cu.MultiprocessorCount, &info.Units},
 		{cu.ClockRate, &clock}, {cu.MemoryClockRate, &memoryClock}, {cu.GlobalMemoryBusWidth, &width},
+		{driver.MaxSharedPerBlockOptin, &l.maxShared},
 	} {
 		if *q.to, err = d.Attribute(q.what); err != nil {
-			return info, 0, driver.Check(fmt.Sprintf("its attribute %d", q.what), err)
+			return info, l, driver.Check(fmt.Sprintf("its attribute %d", q.what), err)
 		}
 	}
-	compute = 10*major + minor
-	info.Features = []string{fmt.Sprintf("sm_%d", compute)}
+	l.compute = 10*major + minor
+	info.Features = []string{fmt.Sprintf("sm_%d", l.compute)}
 	if info.Kind == "cuda" {
 		info.PeakBytesPerSec = 2 * 1e3 * float64(memoryClock) * float64(width) / 8 // two transfers a clock
-		info.PeakFlopsPerSec = 2 * 1e3 * float64(clock) * float64(info.Units) * float64(lanes(compute))
+		info.PeakFlopsPerSec = 2 * 1e3 * float64(clock) * float64(info.Units) * float64(lanes(l.compute))
 	}
-	return info, compute, nil
+	return info, l, nil
 }
 
 // lanes is how many float32 multiply-adds a multiprocessor begins in a clock, by the
