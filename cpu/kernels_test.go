@@ -516,10 +516,10 @@ func BenchmarkDotRows(b *testing.B) {
 	})
 }
 
-// BenchmarkPanels multiplies 32 rows of weights with 64 of activations: floats, and
+// BenchmarkPanels multiplies 32 rows of weights with 512 of activations: floats, and
 // integers with the work of bringing the rows into order.
 func BenchmarkPanels(b *testing.B) {
-	const n, rows, count = 576, 32, 64
+	const n, rows, count = 576, 32, 512
 	eachLevelBench(b, func(b *testing.B, k *kernels) {
 		x, w := numbers(seeded(8), count*n), numbers(seeded(9), rows*n)
 		y := make([]float32, rows*count)

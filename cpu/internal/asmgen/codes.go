@@ -33,11 +33,14 @@ func (g *gen) coder(format string) *coder {
 	}
 	switch format {
 	case "Q5_0", "Q5_1":
+		c.fifth = g.bytesY("fifths", 16)
+		if g.level == vnni {
+			break
+		}
 		c.spread, c.single = g.YMM(), g.YMM()
 		g.VMOVDQU(g.ints("spread", 0, 0, 0x01010101, 0x01010101, 0x02020202, 0x02020202, 0x03030303, 0x03030303), c.spread)
 		low, high := int32(0x08040201), int32(-0x7fbfdff0) // bits 0..3 and 4..7 of their bytes
-		g.VMOVDQU(g.ints("select", low, high, low, high, low, high, low, high), c.single)
-		c.fifth = g.bytesY("fifths", 16)
+		g.VMOVDQU(g.ints("single", low, high, low, high, low, high, low, high), c.single)
 	case "Q5_K":
 		c.fifth = g.bytesY("fifths", 16)
 	case "Q6_K":
@@ -98,6 +101,12 @@ func (c *coder) sixteenBytes(from operand.Mem) reg.VecVirtual {
 // fiveBitCodes adds bit i of the word at disp as the fifth bit of code i.
 func (c *coder) fiveBitCodes(p reg.Register, disp int) reg.VecVirtual {
 	v, bits := c.sixteenBytes(at(p, disp+4)), c.YMM()
+	if c.level == vnni { // the word is a mask as it is
+		mask := c.K()
+		c.KMOVD(at(p, disp), mask)
+		c.VPADDB(c.fifth, v, mask, v)
+		return v
+	}
 	c.VPBROADCASTD(at(p, disp), bits)
 	c.VPSHUFB(c.spread, bits, bits)
 	c.VPAND(c.single, bits, bits)
