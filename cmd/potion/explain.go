@@ -24,7 +24,7 @@ func explainCommand() *cli.Command {
 		Description: `Tells, for people without maths and with the model's own numbers, how a model came to the word
 after TEXT: which earlier words each layer looked at and how much it took from each (attention), and
 what the model would have said if it had stopped there (logit lens). Tokens, layers and heads are
-counted from 1 here, from 0 in --json. TEXT may have 512 tokens. Examples:
+counted from 1 here, from 0 in --json. TEXT may have up to 512 tokens. Examples:
 
    potion explain "Sarah lies still on the bed, feeling"
    potion explain --layer 3 "Sarah lies still on the bed, feeling"
@@ -40,7 +40,7 @@ counted from 1 here, from 0 in --json. TEXT may have 512 tokens. Examples:
 			&cli.IntFlag{Name: "layer", Usage: "show layer `N` closely, with all its heads", DefaultText: "all, in short"},
 			&cli.IntFlag{Name: "head", Usage: "show what head `N` took", DefaultText: "the average of all"},
 			&cli.IntFlag{Name: "top", Usage: "words to name in each place", Value: 6},
-			&cli.StringFlag{Name: "lens", Usage: "whose lens --json and --html have: `all` or token", DefaultText: fmt.Sprintf("all up to %d tokens", lensTokens)},
+			&cli.StringFlag{Name: "lens", Usage: "the lens of which `TOKENS` --json and --html have: all or token", DefaultText: fmt.Sprintf("all up to %d tokens", lensTokens)},
 			jsonFlag("print everything as one JSON object; --schema describes it"),
 			&cli.StringFlag{Name: "html", Usage: "write a page to look around in to `FILE`; it needs no network", Category: catOutput},
 			&cli.BoolFlag{Name: "schema", Usage: "print the JSON Schema of --json and do nothing else", Category: catOutput},

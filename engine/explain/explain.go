@@ -158,14 +158,12 @@ type run struct {
 	q   Request
 	e   *Explanation
 
-	rows      []int32  // tokens whose lens is wanted
-	answer    []int32  // what the model says after each of them in the end
-	attention struct { // of the layer at hand
-		Attention
-		weights engine.Tensor
-	}
-	before, after []float32 // the residual stream before and after the layer, [rows, C]
-	err           error     // the first failure within a probe
+	rows          []int32                          // tokens whose lens is wanted
+	answer        []int32                          // what the model says after each of them in the end
+	attention     Attention                        // of the layer at hand
+	weights       map[engine.Backend]engine.Tensor // where each backend writes it
+	before, after []float32                        // the residual stream before and after the layer, [rows, C]
+	err           error                            // the first failure within a probe
 }
 
 // answers finds what the model says after the tokens whose lens is wanted, so that the
@@ -210,8 +208,8 @@ func (v *run) candidates(logits []float32) (c []Candidate, norm float64, err err
 
 // look runs the text once more, with probes on attention and the residual stream.
 func (v *run) look() error {
-	c, b := v.r.Model.Config, v.r.Model.Backend
-	a := &v.attention
+	m := v.r.Model
+	c, a := m.Config, &v.attention
 	a.Heads, a.Positions = c.Heads, len(v.q.IDs)
 	if v.q.Layer == nil {
 		a.Rows = []int32{int32(v.q.Token)}
@@ -221,19 +219,20 @@ func (v *run) look() error {
 		}
 	}
 	a.data = make([]float32, len(a.Rows)*a.Heads*a.Positions)
-	var err error
-	if a.weights, err = b.NewTensor(engine.Float32, len(a.Rows)*a.Heads, a.Positions); err != nil {
-		return fmt.Errorf("memory for the attention of %d tokens: %w", len(a.Rows), err)
+	defer v.release()
+	if err := v.reserve(); err != nil {
+		return err
 	}
-	defer b.Release(a.weights)
 	v.before, v.after = make([]float32, len(v.rows)*c.Width), make([]float32, len(v.rows)*c.Width)
 	v.e.Lenses = make([]Lens, len(v.rows))
 	for i, t := range v.rows {
 		v.e.Lenses[i].Token = int(t)
 	}
-	v.r.ProbeAttention(&model.AttentionProbe{Rows: a.Rows, Weights: a.weights, Visit: func(layer int) {
-		v.watch(func() error { return v.seeAttention(layer) })
-	}})
+	v.r.ProbeAttention(&model.AttentionProbe{
+		Rows:    a.Rows,
+		Weights: func(layer int) engine.Tensor { return v.weights[m.LayerBackend(layer)] },
+		Visit:   func(layer int) { v.watch(func() error { return v.seeAttention(layer) }) },
+	})
 	v.r.Probe(func(layer int, x engine.Tensor) {
 		v.watch(func() error { return v.seeStream(layer, x) })
 	})
@@ -245,6 +244,30 @@ func (v *run) look() error {
 		return err
 	}
 	return v.err
+}
+
+// reserve makes room for a layer's attention on every backend that holds layers.
+func (v *run) reserve() error {
+	m, a := v.r.Model, &v.attention
+	v.weights = map[engine.Backend]engine.Tensor{}
+	for layer := range m.Config.Layers {
+		b := m.LayerBackend(layer)
+		if _, have := v.weights[b]; have {
+			continue
+		}
+		t, err := b.NewTensor(engine.Float32, len(a.Rows)*a.Heads, a.Positions)
+		if err != nil {
+			return fmt.Errorf("memory for the attention of %d tokens: %w", len(a.Rows), err)
+		}
+		v.weights[b] = t
+	}
+	return nil
+}
+
+func (v *run) release() {
+	for b, t := range v.weights {
+		b.Release(t)
+	}
 }
 
 // watch does f unless something failed or the work was interrupted: a forward pass cannot be
@@ -260,7 +283,8 @@ func (v *run) watch(f func() error) {
 
 func (v *run) seeAttention(layer int) error {
 	a := &v.attention
-	if err := v.r.Model.Backend.Read(a.data, a.weights); err != nil {
+	b := v.r.Model.LayerBackend(layer)
+	if err := b.Read(a.data, v.weights[b]); err != nil {
 		return err
 	}
 	for i := range a.Rows {
@@ -286,5 +310,5 @@ func (v *run) seeAttention(layer int) error {
 	if v.q.Layer == nil {
 		return nil
 	}
-	return v.q.Layer(layer, &a.Attention)
+	return v.q.Layer(layer, a)
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,8 +35,9 @@ type recorded struct {
 	attention []float32
 }
 
-// open makes a runner for a model file; "" is the demo.
-func open(t *testing.T, path string, b engine.Backend) (*session.Runner, explain.Vocabulary, model.Checkpoint) {
+// open makes a runner for a model file ("" is the demo) whose layers are shared out among
+// backends.
+func open(t *testing.T, path string, backends ...engine.Backend) (*session.Runner, explain.Vocabulary, model.Checkpoint) {
 	t.Helper()
 	f, err := modelfile.Open(path)
 	if err != nil {
@@ -49,7 +51,15 @@ func open(t *testing.T, path string, b engine.Backend) (*session.Runner, explain
 	if k, err := f.Tokenizer(); err == nil {
 		tok = k
 	}
-	m, err := model.Load(context.Background(), b, ck, nil)
+	var parts []model.Part // of one layer, the last has the rest
+	for i, b := range backends {
+		n := 1
+		if i == len(backends)-1 {
+			n = ck.Config().Layers - i
+		}
+		parts = append(parts, model.Part{Backend: b, Layers: n})
+	}
+	m, err := model.LoadParts(context.Background(), parts, ck, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -358,6 +368,21 @@ func TestOneTokenAlone(t *testing.T) {
 		if same := g.Top[0].ID == alone.Candidates[0].ID; l >= settled && !same || l == settled-1 && same {
 			t.Errorf("settled after layer %d, but after %d it says %d", settled, l, g.Top[0].ID)
 		}
+	}
+}
+
+// Where layers are on several backends, the explanation is the same.
+func TestModelInParts(t *testing.T) {
+	t.Parallel()
+	q := explain.Request{IDs: sarah, Token: 8, Top: 4, EveryLens: true}
+	r, tok, _ := open(t, "", onCPU(t))
+	whole := explained(t, r, tok, q)
+	r, tok, _ = open(t, "", onCPU(t), onCPU(t), onCPU(t))
+	parts := explained(t, r, tok, q)
+	a, _ := json.Marshal(whole.Explanation)
+	b, _ := json.Marshal(parts.Explanation)
+	if string(a) != string(b) || !slices.Equal(whole.attention, parts.attention) {
+		t.Errorf("in one part\n%s\nin three\n%s", a, b)
 	}
 }
 

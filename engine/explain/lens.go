@@ -33,18 +33,22 @@ type Guess struct {
 
 // seeStream puts the lens on the residual stream after a layer, or before the first (-1).
 func (v *run) seeStream(layer int, x engine.Tensor) error {
-	width := x.Cols()
+	width, m := x.Cols(), v.r.Model
 	v.before, v.after = v.after, v.before
 	for i, row := range v.rows {
-		if err := v.r.Model.Backend.Read(v.after[i*width:(i+1)*width], x.Part(int(row), int(row)+1)); err != nil {
+		if err := m.LayerBackend(max(layer, 0)).Read(v.after[i*width:(i+1)*width], x.Part(int(row), int(row)+1)); err != nil {
 			return err
 		}
 	}
-	vocab, most := v.r.Model.Config.Vocab, v.r.Options().Logits
+	vocab, most := m.Config.Vocab, v.r.Options().Logits
 	host := make([]float32, min(most, len(v.rows))*vocab)
 	for from := 0; from < len(v.rows); from += most {
 		rows := v.rows[from:min(from+most, len(v.rows))]
-		if err := v.r.Model.Backend.Read(host[:len(rows)*vocab], v.r.Lens(rows)); err != nil {
+		logits, err := v.r.Lens(layer, x, rows)
+		if err == nil {
+			err = m.Backend.Read(host[:len(rows)*vocab], logits)
+		}
+		if err != nil {
 			return err
 		}
 		for i := range rows {

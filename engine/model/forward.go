@@ -14,7 +14,6 @@ type Workspace struct {
 
 	// Probe, if not nil, is called with the residual stream [T, C] that goes into layer 0
 	// (layer is -1) and that comes out of each layer, once its work is queued. It may Read.
-	// Logits within it are those that the output layer makes of the stream at that point.
 	// Where the model is in parts, x is on the layer's backend.
 	Probe func(layer int, x engine.Tensor)
 	// Attention, if not nil, receives the attention weights of chosen rows.
@@ -33,18 +32,6 @@ type activations struct {
 	rope, ropeLocal  engine.RopeSpec
 	attend           engine.AttendSpec
 	all              []engine.Tensor
-}
-
-// AttentionProbe receives the attention weights of some rows of each step, layer by layer.
-type AttentionProbe struct {
-	// Rows of the step, and Weights [len(Rows)*H, P] on the model's backend, with row i*H+h
-	// for head h of Rows[i] and a column for each position up to the greatest: see
-	// engine.AttendSpec.
-	Rows    []int32
-	Weights engine.Tensor
-	// Visit is called once the weights of a layer are queued; Weights holds them until the
-	// next layer. It may Read.
-	Visit func(layer int)
 }
 
 // NewWorkspace makes the memory for steps of up to rows rows in a session of the given
@@ -201,7 +188,7 @@ func (m *Model) attention(w *Workspace, a *activations, i int, kv engine.KV, ste
 	a.attend.Window = c.window(i)
 	a.attend.Weights, a.attend.WeightRows = engine.Tensor{}, nil
 	if p := w.Attention; p != nil {
-		a.attend.Weights, a.attend.WeightRows = p.Weights, p.Rows
+		a.attend.Weights, a.attend.WeightRows = p.Weights(i), p.Rows
 	}
 	b.Attend(mixed, q, kv, step, &a.attend)
 	if w.Attention != nil {

@@ -127,8 +127,10 @@ func (r *Runner) Probe(p func(layer int, x engine.Tensor)) { r.ws.Probe = p }
 func (r *Runner) ProbeAttention(p *model.AttentionProbe) { r.ws.Attention = p }
 
 // Lens is for use within a probe of the residual stream: what the output layer makes of rows
-// of the step at that point, at most Options.Logits of them. It holds until the next call.
-func (r *Runner) Lens(rows []int32) engine.Tensor { return r.Model.Logits(r.ws, rows) }
+// of it, at most Options.Logits of them; see model.Lens.
+func (r *Runner) Lens(layer int, x engine.Tensor, rows []int32) (engine.Tensor, error) {
+	return r.Model.Lens(r.ws, layer, x, rows)
+}
 
 // NewSequence begins an empty sequence.
 func (r *Runner) NewSequence() *Sequence {

@@ -60,14 +60,14 @@
     clip.append(draw("path", {d: shape}));
     const liquid = draw("rect", {class: "liquid", x: 2, width: 30, y: 50, height: 42, fill: wordHue(i), "clip-path": `url(#clip${i})`});
     svg.append(clip, liquid, draw("path", {class: "glass", d: shape}), draw("rect", {class: "cork", x: 12, y: 2, width: 10, height: 5, rx: 1.5}));
-    const part = make("span", {className: "part"});
+    const text = make("span", {className: "part"});
     const tag = make("span", {className: "tag"}, ...spelled(t.text));
-    const word = make("div", {className: "word", role: "option", id: "word" + i, tabIndex: -1}, svg, tag, part);
+    const word = make("div", {className: "word", role: "option", id: "word" + i, tabIndex: -1}, svg, tag, text);
     word.addEventListener("click", () => choose(i));
     word.addEventListener("pointerenter", e => { if (e.pointerType === "mouse") { state.hover = i; refresh(); } });
     word.addEventListener("focus", () => { if (state.hover !== null) { state.hover = null; refresh(); } });
     $("words").append(word);
-    return {word, svg, liquid, part};
+    return {word, svg, liquid, text, part: -1, look: ""};
   });
   $("words").addEventListener("pointerleave", () => { state.hover = null; refresh(); });
   $("words").addEventListener("keydown", e => {
@@ -101,13 +101,21 @@
     const i = shown(), list = state.layer ? pours(state.layer, Math.max(state.head, 0), i) : [];
     const share = new Map(list.map(p => [p.from, p.share]));
     bottles.forEach((b, k) => {
-      const s = share.get(k) ?? 0;
-      b.liquid.setAttribute("y", 50 - 42 * s);
-      b.part.replaceChildren(...state.layer && k <= i && s ? [make("span", {className: "unseen", textContent: " "}), percent(s), make("span", {className: "unseen", textContent: " taken"})] : []);
-      b.word.classList.toggle("later", k > i);
-      b.word.classList.toggle("pointed", k === state.hover && k !== state.word);
-      b.word.setAttribute("aria-selected", k === state.word);
-      b.word.tabIndex = k === state.word ? 0 : -1;
+      const part = state.layer && k <= i ? share.get(k) ?? 0 : 0;
+      // A page may have 512 bottles: touch only what changed.
+      if (b.part !== part) {
+        b.part = part;
+        b.liquid.setAttribute("y", 50 - 42 * part);
+        b.text.replaceChildren(...part ? [make("span", {className: "unseen", textContent: " "}), percent(part), make("span", {className: "unseen", textContent: " taken"})] : []);
+      }
+      const look = [k > i, k === state.hover && k !== state.word, k === state.word].join();
+      if (b.look !== look) {
+        b.look = look;
+        b.word.classList.toggle("later", k > i);
+        b.word.classList.toggle("pointed", k === state.hover && k !== state.word);
+        b.word.setAttribute("aria-selected", k === state.word);
+        b.word.tabIndex = k === state.word ? 0 : -1;
+      }
     });
     drawPours(i, list);
     $("readout").textContent = readout(i, list);
