@@ -149,7 +149,11 @@ func newBenchPlan(c *cli.Context) (*benchPlan, error) {
 	if len(models) == 0 {
 		models = []string{""}
 	}
-	for _, m := range models {
+	for _, name := range models {
+		m, err := modelPath(name)
+		if err != nil {
+			return nil, err
+		}
 		for _, device := range strings.Split(c.String("device"), ",") {
 			for _, threads := range strings.Split(c.String("threads"), ",") {
 				for _, kv := range strings.Split(c.String("kv"), ",") {

@@ -86,6 +86,9 @@ func newApp() *cli.App {
 			convertCommand(),
 			parityCommand(),
 			doctorCommand(),
+			pullCommand(),
+			listCommand(),
+			rmCommand(),
 			completionCommand(),
 		},
 	}
@@ -93,7 +96,7 @@ func newApp() *cli.App {
 	wrong := func(_ *cli.Context, err error, _ bool) error { return usage("%v", err) }
 	app.OnUsageError = wrong
 	for _, c := range app.Commands {
-		c.OnUsageError, c.HideHelpCommand = wrong, true
+		c.OnUsageError, c.HideHelpCommand, c.Before = wrong, true, resolveModel
 	}
 	return app
 }

@@ -91,11 +91,22 @@ func groups(names []string) map[string][]string {
 	for first, names := range models {
 		slices.Sort(names)
 		models[first] = slices.Compact(names)
-		if !slices.Equal(models[first], parts(first)) {
+		// The number of parts is the hub's word: it is counted before a list is made of it.
+		if partCount(first) != len(models[first]) || !slices.Equal(models[first], parts(first)) {
 			delete(models, first) // a part is missing
 		}
 	}
 	return models
+}
+
+// partCount is how many files the model with that first file says it has.
+func partCount(first string) int {
+	m := splitPart.FindStringSubmatch(first)
+	if m == nil {
+		return 1
+	}
+	n, _ := strconv.Atoi(m[3]) // five digits
+	return n
 }
 
 // parts are the files of a model by its first one.
@@ -104,8 +115,7 @@ func parts(first string) []string {
 	if m == nil {
 		return []string{first}
 	}
-	n, _ := strconv.Atoi(m[3]) // five digits
-	names := make([]string, n)
+	names := make([]string, partCount(first))
 	for i := range names {
 		names[i] = fmt.Sprintf("%s-%05d-of-%s.gguf", m[1], i+1, m[3])
 	}
