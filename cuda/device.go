@@ -20,7 +20,7 @@ const (
 	launch   action = iota
 	upload          // bytes from pinned memory to address dst
 	copying         // bytes from address src to address dst
-	fill            // bytes of zeros at address dst, both multiples of 4
+	fill            // bytes at address dst: words of value, or any number of zero bytes
 	mark            // an event
 	call            // a function, which its caller waits for
 	download        // bytes from address src to pinned memory; waits for all before it
@@ -41,6 +41,7 @@ type command struct {
 	slots     [maxArguments]uint64
 
 	dst, src uint64
+	value    uint32
 	host     unsafe.Pointer // pinned
 	bytes    int64
 	event    cu.Event
@@ -68,6 +69,7 @@ type device struct {
 
 	err  error // the first failure not yet told
 	lost bool  // err stays for good
+	told bool  // err of a lost device was told
 }
 
 // batches is how many go round: one that is filled, one that is worked on, one between.
@@ -118,12 +120,20 @@ func (d *device) open() (err error) {
 	return nil
 }
 
-// close destroys the context and with it memory, modules and streams. A lost device's
-// complaints add nothing to what was told already.
+// close destroys the context and with it memory, modules and streams. It returns a failure
+// that nobody was told; what a lost device says to being destroyed adds nothing to it.
 func (d *device) close() error {
+	if d.err == nil {
+		if err := d.execute(&command{action: settle}); err != nil {
+			d.keep(err)
+		}
+	}
 	err := driver.Check("destroying the context", d.ctx.Destroy())
-	if d.lost {
+	switch {
+	case d.told:
 		return nil
+	case d.lost:
+		return d.err
 	}
 	return errors.Join(d.err, err)
 }
@@ -157,7 +167,10 @@ func (d *device) execute(c *command) error {
 	case copying:
 		return driver.Check("cuMemcpyDtoDAsync", cu.MemcpyDtoDAsync(cu.DevicePtr(c.dst), cu.DevicePtr(c.src), c.bytes, d.stream))
 	case fill:
-		return driver.Check("cuMemsetD32Async", cu.MemsetD32Async(cu.DevicePtr(c.dst), 0, c.bytes/4, d.stream))
+		if c.bytes%4 != 0 {
+			return driver.Check("cuMemsetD8Async", cu.MemsetD8Async(cu.DevicePtr(c.dst), byte(c.value), c.bytes, d.stream))
+		}
+		return driver.Check("cuMemsetD32Async", cu.MemsetD32Async(cu.DevicePtr(c.dst), uint(c.value), c.bytes/4, d.stream))
 	case mark:
 		return driver.Check("cuEventRecord", c.event.Record(d.stream))
 	case download:
@@ -185,7 +198,9 @@ func (d *device) keep(err error) {
 // tell is the first failure, which is told once, or, of a lost device, for ever.
 func (d *device) tell() error {
 	err := d.err
-	if !d.lost {
+	if d.lost {
+		d.told = true
+	} else {
 		d.err = nil
 	}
 	return err

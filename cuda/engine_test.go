@@ -90,6 +90,18 @@ func TestMemoryOfGorgonia(t *testing.T) {
 	if err := b.read(bytesOf(got), uint64(from.Uintptr())); err != nil || !slices.Equal(got, make([]float32, 16)) {
 		t.Errorf("cleared memory holds %v, %v", got, err)
 	}
+	if err := b.Memset(from, float32(1.5)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.read(bytesOf(got), uint64(from.Uintptr())); err != nil || got[0] != 1.5 || got[15] != 1.5 {
+		t.Errorf("memory set to 1.5 holds %v, %v", got, err)
+	}
+	if err := b.Memset(from, "1.5"); err == nil {
+		t.Error("memory was set to a string")
+	}
+	if odd, err := b.Alloc(7); err != nil || odd.MemSize() != 7 || b.Sync() != nil {
+		t.Errorf("7 bytes: %v", err)
+	}
 	if err := b.Memcpy(to, deviceMemory{addr: 64, size: 64}); err == nil {
 		t.Error("Memcpy took memory that is not the backend's")
 	}

@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"gorgonia.org/tensor"
 
@@ -22,7 +23,7 @@ func (b *Backend) AllocAccessible() bool { return false }
 
 // Alloc is zeroed memory of the device. Free gives it back: the garbage collector does not.
 func (b *Backend) Alloc(size int64) (tensor.Memory, error) {
-	addr, err := b.zeros(roundUp(size, 4))
+	addr, err := b.zeros(size)
 	if err != nil {
 		return nil, fmt.Errorf("cuda: %d bytes for a gorgonia tensor: %w", size, err)
 	}
@@ -41,18 +42,28 @@ func (b *Backend) Free(mem tensor.Memory, _ int64) error {
 	return err
 }
 
-// Memset sets memory to a float32 or int32.
+// Memset sets all numbers of memory to val, a float32 or int32.
 func (b *Backend) Memset(mem tensor.Memory, val any) error {
-	return errors.New("cuda: Memset: use engine.Wrap and Write")
+	var word uint32
+	switch v := val.(type) {
+	case float32:
+		word = math.Float32bits(v)
+	case int32:
+		word = uint32(v)
+	default:
+		return fmt.Errorf("cuda: Memset to a %T: want float32 or int32", val)
+	}
+	n := int64(mem.MemSize())
+	if n%4 != 0 || !b.arena.owns(uint64(mem.Uintptr()), n) {
+		return fmt.Errorf("cuda: Memset of %d bytes: want whole numbers in memory of this backend", n)
+	}
+	b.set(uint64(mem.Uintptr()), n, word)
+	return nil
 }
 
 // Memclr sets memory to zeros.
 func (b *Backend) Memclr(mem tensor.Memory) {
-	if b.queue.closed {
-		return
-	}
-	c := b.queue.next(fill)
-	c.dst, c.bytes = uint64(mem.Uintptr()), int64(mem.MemSize())&^3
+	b.set(uint64(mem.Uintptr()), int64(mem.MemSize()), 0)
 }
 
 // Memcpy copies within the device.
@@ -61,8 +72,7 @@ func (b *Backend) Memcpy(dst, src tensor.Memory) error {
 	if int64(dst.MemSize()) < n || !b.arena.owns(uint64(dst.Uintptr()), n) || !b.arena.owns(uint64(src.Uintptr()), n) {
 		return fmt.Errorf("cuda: Memcpy of %d bytes: both sides must be memory of this backend and as long", n)
 	}
-	c := b.queue.next(copying)
-	c.dst, c.src, c.bytes = uint64(dst.Uintptr()), uint64(src.Uintptr()), n
+	b.copy(uint64(dst.Uintptr()), uint64(src.Uintptr()), n)
 	return nil
 }
 

@@ -29,7 +29,7 @@ func (b *Backend) NewKV(spec engine.KVSpec) (engine.KV, error) {
 			return nil, fmt.Errorf("KV pages of %v: %w", spec.Format, err)
 		}
 	}
-	addr, err := b.zeros(roundUp(spec.Bytes(), 4))
+	addr, err := b.zeros(spec.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("a KV cache of %d pages: %w", spec.Pages, err)
 	}
@@ -52,12 +52,11 @@ func (c *kvCache) CopyPage(dst, src int) {
 	if c.addr == 0 {
 		wrong("CopyPage", "the KV cache was freed")
 	}
-	if dst == src || c.b.queue.closed {
+	if dst == src {
 		return
 	}
 	size := c.spec.PageBytes()
-	command := c.b.queue.next(copying)
-	command.dst, command.src, command.bytes = c.addr+uint64(int64(dst)*size), c.addr+uint64(int64(src)*size), size
+	c.b.copy(c.addr+uint64(int64(dst)*size), c.addr+uint64(int64(src)*size), size)
 }
 
 // ownKV is kv as the type that this backend makes.

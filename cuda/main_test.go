@@ -4,11 +4,13 @@ package cuda
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"testing"
 
 	"github.com/potion-engine/potion/cuda/driver"
 	"github.com/potion-engine/potion/cuda/emulator"
+	"github.com/potion-engine/potion/engine"
 )
 
 // The emulated devices of the tests' process.
@@ -56,4 +58,34 @@ func openDevice(t testing.TB, number int) *Backend {
 		}
 	})
 	return b
+}
+
+func numbers(seed uint64, n int) []float32 {
+	r := rand.New(rand.NewPCG(seed, 5))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+func mustTensor(t testing.TB, b engine.Backend, data []float32, rows, cols int) engine.Tensor {
+	t.Helper()
+	x, err := b.NewTensor(engine.Float32, rows, cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data != nil {
+		b.Write(x, data)
+	}
+	return x
+}
+
+func mustRead(t testing.TB, b engine.Backend, x engine.Tensor) []float32 {
+	t.Helper()
+	y := make([]float32, x.Len())
+	if err := b.Read(y, x); err != nil {
+		t.Fatal(err)
+	}
+	return y
 }

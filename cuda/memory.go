@@ -34,15 +34,32 @@ func (b *Backend) NewTensor(dt tensor.Dtype, shape ...int) (engine.Tensor, error
 	return engine.Wrap(tensor.New(tensor.Of(dt), tensor.WithShape(shape...), tensor.WithEngine(b), tensor.FromMemory(uintptr(addr), uintptr(4*n))))
 }
 
-// zeros is memory of n bytes, a multiple of 4, that the stream will have set to zero.
+// zeros is memory of n bytes that the stream will have set to zero.
 func (b *Backend) zeros(n int64) (uint64, error) {
 	addr, err := b.memory(n)
 	if err != nil {
 		return 0, err
 	}
-	c := b.queue.next(fill)
-	c.dst, c.bytes = addr, n
+	b.set(addr, n, 0)
 	return addr, nil
+}
+
+// set queues the filling of n bytes with a word.
+func (b *Backend) set(addr uint64, n int64, word uint32) {
+	if b.queue.closed {
+		return
+	}
+	c := b.queue.next(fill)
+	c.dst, c.bytes, c.value = addr, n, word
+}
+
+// copy queues a copy of n bytes within the device.
+func (b *Backend) copy(dst, src uint64, n int64) {
+	if b.queue.closed {
+		return
+	}
+	c := b.queue.next(copying)
+	c.dst, c.src, c.bytes = dst, src, n
 }
 
 // memory is n bytes with any content.

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/potion-engine/potion/engine/backendtest"
@@ -39,5 +40,24 @@ func TestParity(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The same suite with memory cut from chunks, as on a GPU.
+func TestParityInChunks(t *testing.T) {
+	t.Parallel()
+	b := openDevice(t, volta)
+	b.arena.exact = false
+	for i, c := range backendtest.Cases() {
+		large := c.Op == "Attend" && strings.HasSuffix(c.Name, " of 256") // tiles do not fit this device's shared memory
+		if c.Flops > maxFlops && !large || i%5 != 0 && !large {
+			continue
+		}
+		if r := c.Run(b, backendtest.Options{}); !r.Pass {
+			t.Fatal(r)
+		}
+	}
+	if b.arena.used > 4<<20 {
+		t.Errorf("%d bytes are left in use", b.arena.used)
 	}
 }
