@@ -32,7 +32,7 @@ counted from 1 here, from 0 in --json. TEXT may have up to 512 tokens. Examples:
    potion explain --html sarah.html "Sarah lies still on the bed, feeling"
    potion explain --json "Sarah lies still" | jq '.lens[-1].guesses[].top[0].text'
    potion explain --schema`,
-		Flags: append(deviceFlags(format.F32),
+		Flags: append(explainDeviceFlags(),
 			fileFlag(),
 			&cli.StringFlag{Name: "ids", Usage: "token ids in place of TEXT: `1,2,3`"},
 			&cli.BoolFlag{Name: "parse-special", Usage: "take special tokens that are written in TEXT for what they mean"},
@@ -47,6 +47,17 @@ counted from 1 here, from 0 in --json. TEXT may have up to 512 tokens. Examples:
 		),
 		Action: explainText,
 	}
+}
+
+// explainDeviceFlags are deviceFlags with another default for --ctx.
+func explainDeviceFlags() []cli.Flag {
+	flags := deviceFlags(format.F32)
+	for _, f := range flags {
+		if f, ok := f.(*cli.IntFlag); ok && f.Name == "ctx" {
+			f.DefaultText = fmt.Sprintf("the model's, at most %d", explain.MaxTokens)
+		}
+	}
+	return flags
 }
 
 // lensTokens is up to how many tokens --json and --html have the lens of each: the output

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -154,5 +155,41 @@ func TestExplainFailures(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// The CUDA backend, here on the emulator, explains as the CPU does; windows included.
+func TestExplainOnEveryDevice(t *testing.T) {
+	t.Parallel()
+	type explanation struct {
+		Attention [][][][]float64
+		Lens      []explain.Lens
+	}
+	read := func(device string) (e explanation) {
+		stdout, stderr, code := potion(t, "", "explain", "-m", "../../engine/model/testdata/gemma3/hf", "--ids", "5,9,200,31,7,7,150,22,91,14", "--lens", "token", "--json", "--device", device)
+		if strings.Contains(stderr, "built without CUDA") {
+			t.Skip("built without CUDA: there is no emulator to compare with")
+		}
+		if err := json.Unmarshal([]byte(stdout), &e); code != 0 || err != nil {
+			t.Fatalf("%s: exit code %d, %v: %s", device, code, err, stderr)
+		}
+		return e
+	}
+	want, got := read("cpu"), read("emulated")
+	for l, layer := range want.Attention {
+		for h, head := range layer {
+			for i, row := range head {
+				for p, share := range row {
+					if d := got.Attention[l][h][i][p] - share; !(math.Abs(d) < 1e-5) {
+						t.Fatalf("layer %d, head %d: the share of token %d in %d is off by %v", l, h, p, i, d)
+					}
+				}
+			}
+		}
+	}
+	for l, g := range want.Lens[0].Guesses {
+		if d := got.Lens[0].Guesses[l].Answer - g.Answer; !(math.Abs(d) < 1e-5) {
+			t.Errorf("after layer %d: the answer's probability is off by %v", l, d)
+		}
 	}
 }
