@@ -21,8 +21,8 @@ type Lens struct {
 type Guess struct {
 	Layer int         `json:"after_layer"` // how many layers are done: 0 is the embedding alone
 	Top   []Candidate `json:"top"`
-	// What it gives to the token that the model finds likeliest in the end, and as the how
-	// manieth, from 1.
+	// The probability that it gives to the token that is likeliest in the end, and the rank of
+	// that token among all, from 1.
 	Answer float64 `json:"answer_probability"`
 	Rank   int     `json:"answer_rank"`
 	// Change is the size of what the layer added (attention and feed-forward together) against
@@ -79,7 +79,8 @@ func (v *run) guess(layer, i int, logits []float32) error {
 	return nil
 }
 
-// Rank is the how manieth an id is by its logit, from 1; of equal ones the lower comes first.
+// Rank is the place of a token among all by its logit, from 1; of equal ones the lower id
+// comes first.
 func Rank(logits []float32, id int32) int {
 	n, own := 1, logits[id]
 	for i, x := range logits {

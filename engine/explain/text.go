@@ -26,7 +26,7 @@ const MinWidth = 20
 // WriteText tells an explanation for a terminal. It shows the explained token only.
 func WriteText(w io.Writer, e *Explanation, o TextOptions) error {
 	o.Width = max(o.Width, MinWidth)
-	p := &page{TextOptions: o, e: e}
+	p := &teller{TextOptions: o, e: e}
 	p.prompt()
 	p.next()
 	p.intro()
@@ -42,14 +42,14 @@ func WriteText(w io.Writer, e *Explanation, o TextOptions) error {
 	return err
 }
 
-// page is a text in the making.
-type page struct {
+// teller is a text in the making.
+type teller struct {
 	TextOptions
 	e   *Explanation
 	out strings.Builder
 }
 
-func (p *page) prompt() {
+func (p *teller) prompt() {
 	p.hang("", bold, escape(strings.TrimSpace(p.e.text()))+" ____")
 	words := make([]string, len(p.e.Tokens))
 	for i, t := range p.e.Tokens {
@@ -63,7 +63,7 @@ func (p *page) prompt() {
 	p.items("  ", words)
 }
 
-func (p *page) next() {
+func (p *teller) next() {
 	p.gap()
 	p.heading("What comes next")
 	var b []bar
@@ -73,7 +73,7 @@ func (p *page) next() {
 	p.bars(b, b[0].share)
 }
 
-func (p *page) intro() {
+func (p *teller) intro() {
 	word, m := p.word(p.e.Token), p.e.Model
 	p.gap()
 	p.heading("How " + word + " was mixed")
@@ -91,7 +91,7 @@ func (p *page) intro() {
 	p.hang("", plain, "says: what the mixture would have said if the model had stopped there.")
 }
 
-func (p *page) which() string {
+func (p *teller) which() string {
 	if p.Head > 0 {
 		return fmt.Sprintf("in head %d", p.Head)
 	}
@@ -99,7 +99,7 @@ func (p *page) which() string {
 }
 
 // layer is a layer in short.
-func (p *page) layer(l int) {
+func (p *teller) layer(l int) {
 	p.gap()
 	lens := p.e.lens(p.e.Token)
 	if l == 0 {
@@ -125,7 +125,7 @@ func (p *page) layer(l int) {
 	p.field("says", p.says(lens.Guesses[l+1]))
 }
 
-func (p *page) layerName(l int) string {
+func (p *teller) layerName(l int) string {
 	s := fmt.Sprintf("Layer %d of %d", l+1, p.e.Model.Layers)
 	if w := p.e.Model.Windows[l]; w > 0 && w <= p.e.Token {
 		s += fmt.Sprintf(", which sees %s back", count(w, "word"))
@@ -134,7 +134,7 @@ func (p *page) layerName(l int) string {
 }
 
 // heads names the heads that took most of a single word.
-func (p *page) heads(l int) []string {
+func (p *teller) heads(l int) []string {
 	type pour struct {
 		head, from int
 		share      float64
@@ -153,7 +153,7 @@ func (p *page) heads(l int) []string {
 	return s
 }
 
-func (p *page) says(g Guess) []string {
+func (p *teller) says(g Guess) []string {
 	var s []string
 	for _, c := range first(g.Top, p.Top) {
 		s = append(s, p.label(c.Text)+" "+percent(c.Probability))
@@ -162,7 +162,7 @@ func (p *page) says(g Guess) []string {
 }
 
 // closely is one layer at length.
-func (p *page) closely(l int) {
+func (p *teller) closely(l int) {
 	p.gap()
 	p.hang("", bold, p.layerName(l))
 	p.hang("", plain, "Taken "+p.which()+":")
@@ -187,7 +187,7 @@ func (p *page) closely(l int) {
 }
 
 // poured are the words that most was taken from, with names of one width in all charts.
-func (p *page) poured(shares []float64) []bar {
+func (p *teller) poured(shares []float64) []bar {
 	names, width := make([]string, len(shares)), 0
 	for i := range shares {
 		names[i] = fmt.Sprintf("%d %s", i+1, p.label(p.e.Tokens[i].Text))
@@ -200,7 +200,7 @@ func (p *page) poured(shares []float64) []bar {
 	return b
 }
 
-func (p *page) settled() {
+func (p *teller) settled() {
 	l := p.e.lens(p.e.Token)
 	answer, last := p.quoted(p.e.Candidates[0].Text), len(l.Guesses)-1
 	p.gap()
@@ -215,7 +215,7 @@ func (p *page) settled() {
 }
 
 // shares of a layer: of the chosen head, or the mean of all.
-func (p *page) shares(l int) []float64 {
+func (p *teller) shares(l int) []float64 {
 	if p.Head > 0 {
 		return widen(p.e.Shares[l][p.Head-1])
 	}
@@ -255,7 +255,7 @@ type bar struct {
 }
 
 // bars draws shares; a full bar is whole.
-func (p *page) bars(b []bar, whole float64) {
+func (p *teller) bars(b []bar, whole float64) {
 	name := 0
 	for _, x := range b {
 		name = max(name, text.StringWidthWithoutEscSequences(x.name))
@@ -272,7 +272,7 @@ func (p *page) bars(b []bar, whole float64) {
 }
 
 // block is a bar of part of width columns, to an eighth of one.
-func (p *page) block(part float64, width int) string {
+func (p *teller) block(part float64, width int) string {
 	eighths := int(part*float64(width)*8 + 0.5)
 	if p.Plain {
 		return strings.Repeat("#", max(eighths/8, 1))

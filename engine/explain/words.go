@@ -18,16 +18,16 @@ const (
 	green style = "32"
 )
 
-func (p *page) paint(s style, t string) string {
+func (p *teller) paint(s style, t string) string {
 	if !p.Color || s == plain || t == "" {
 		return t
 	}
 	return "\x1b[" + string(s) + "m" + t + "\x1b[0m"
 }
 
-func (p *page) gap() { p.out.WriteByte('\n') }
+func (p *teller) gap() { p.out.WriteByte('\n') }
 
-func (p *page) heading(s string) {
+func (p *teller) heading(s string) {
 	p.hang("", bold, s)
 }
 
@@ -35,20 +35,20 @@ func (p *page) heading(s string) {
 const fieldWidth = 8
 
 // field is a name and things, which are wrapped to the right of it.
-func (p *page) field(name string, things []string) {
+func (p *teller) field(name string, things []string) {
 	p.out.WriteString("  " + p.paint(dim, pad(name, fieldWidth-2)))
 	p.flow(fieldWidth, fieldWidth, things)
 }
 
 // items are things that are wrapped behind an indent.
-func (p *page) items(indent string, things []string) {
+func (p *teller) items(indent string, things []string) {
 	p.out.WriteString(indent)
 	p.flow(len(indent), len(indent), things)
 }
 
 // flow writes things from column at on, in lines that begin at column indent, none of them
 // broken unless it is longer than a line.
-func (p *page) flow(at, indent int, things []string) {
+func (p *teller) flow(at, indent int, things []string) {
 	for i, s := range things {
 		s = cut(s, p.Width-indent)
 		n := text.StringWidthWithoutEscSequences(s)
@@ -68,14 +68,14 @@ func (p *page) flow(at, indent int, things []string) {
 }
 
 // hang writes a paragraph.
-func (p *page) hang(indent string, s style, t string) {
+func (p *teller) hang(indent string, s style, t string) {
 	for line := range strings.Lines(text.WrapSoft(t, p.Width-len(indent))) {
 		p.out.WriteString(indent + p.paint(s, strings.TrimRight(line, " \n")) + "\n")
 	}
 }
 
 // space is what stands for a space in a token.
-func (p *page) space() string {
+func (p *teller) space() string {
 	if p.Plain {
 		return "_"
 	}
@@ -83,7 +83,7 @@ func (p *page) space() string {
 }
 
 // label is a token's text as it can be shown: spaces seen, nothing that drives a terminal.
-func (p *page) label(t string) string {
+func (p *teller) label(t string) string {
 	if t == "" {
 		return `""`
 	}
@@ -91,9 +91,9 @@ func (p *page) label(t string) string {
 }
 
 // word is a token in a sentence.
-func (p *page) word(i int) string { return p.quoted(p.e.Tokens[i].Text) }
+func (p *teller) word(i int) string { return p.quoted(p.e.Tokens[i].Text) }
 
-func (p *page) quoted(t string) string {
+func (p *teller) quoted(t string) string {
 	if s := strings.TrimSpace(t); s != "" {
 		t = s
 	}
