@@ -14,9 +14,9 @@ import (
 )
 
 // The methods of a gorgonia engine. A gorgonia tensor made with tensor.WithEngine(backend)
-// lies in the device's memory; what gorgonia's own code wants to see of it, it is refused,
-// and engine.Wrap with Write and Read move its numbers. Of gorgonia's operations a
-// product of matrices is there; others are errors, as they would be no faster here.
+// lies in the device's memory, which gorgonia's own code cannot see; engine.Wrap with Write
+// and Read move its numbers. Of gorgonia's operations MatMul is there; of the others
+// gorgonia says that the engine does not support them.
 
 // AllocAccessible says that the CPU cannot reach the backend's memory.
 func (b *Backend) AllocAccessible() bool { return false }
