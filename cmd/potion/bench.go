@@ -4,8 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"math"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -99,134 +97,6 @@ func runBench(c *cli.Context) error {
 	return nil
 }
 
-// benchSetup is what a model is opened with.
-type benchSetup struct{ model, device, threads, kv, activations string }
-
-// benchPlan is a command line understood.
-type benchPlan struct {
-	setups        []benchSetup
-	p, n, d, b    []int
-	fitP, fitN    bool // the defaults, which give way to a short context
-	limits        bench.Limits
-	seed          uint64
-	output        string
-	progress      io.Writer
-	commandLine   string
-	build, module string // commit, version
-}
-
-func newBenchPlan(c *cli.Context) (*benchPlan, error) {
-	p := &benchPlan{
-		fitP: !c.IsSet("p"), fitN: !c.IsSet("n"), seed: c.Uint64("seed"), output: c.String("output"),
-		limits:      bench.Limits{Repetitions: c.Int("r"), Spread: c.Float64("spread"), Time: c.Duration("max-time")},
-		progress:    c.App.ErrWriter,
-		commandLine: commandLine(c), build: buildCommit(), module: versionText(),
-	}
-	if c.Bool("quiet") {
-		p.progress = io.Discard
-	}
-	if !slices.Contains(benchForms, p.output) {
-		return nil, usage("--output %s: want one of %s", p.output, strings.Join(benchForms, ", "))
-	}
-	if p.limits.Repetitions < 1 || p.limits.Repetitions > 1e6 {
-		return nil, usage("-r %d: want 1 to 1000000", p.limits.Repetitions)
-	}
-	if !(p.limits.Spread >= 0) {
-		return nil, usage("--spread %v: want a share such as 0.01", p.limits.Spread)
-	}
-	for _, f := range []struct {
-		name string
-		dst  *[]int
-		low  int
-		high int
-	}{{"p", &p.p, 0, math.MaxInt32 / 4}, {"n", &p.n, 0, math.MaxInt32 / 4}, {"d", &p.d, 0, math.MaxInt32 / 4}, {"b", &p.b, 1, session.DefaultChunk}} {
-		var err error
-		if *f.dst, err = numbers(c, f.name, f.low, f.high); err != nil {
-			return nil, err
-		}
-	}
-	models := c.StringSlice("model")
-	if len(models) == 0 {
-		models = []string{""}
-	}
-	for _, name := range models {
-		m, err := modelPath(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, device := range strings.Split(c.String("device"), ",") {
-			for _, threads := range strings.Split(c.String("threads"), ",") {
-				for _, kv := range strings.Split(c.String("kv"), ",") {
-					for _, a := range strings.Split(c.String("activations"), ",") {
-						p.setups = append(p.setups, benchSetup{m, device, threads, kv, a})
-					}
-				}
-			}
-		}
-	}
-	return p, nil
-}
-
-// numbers reads a flag that lists numbers.
-func numbers(c *cli.Context, name string, low, high int) ([]int, error) {
-	var list []int
-	for _, s := range strings.Split(c.String(name), ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(s))
-		if err != nil || n < low || n > high {
-			return nil, usage("-%s %s: want numbers from %d to %d with commas between them", name, c.String(name), low, high)
-		}
-		list = append(list, n)
-	}
-	return list, nil
-}
-
-// tests is what is measured of a model. A test that the user asked for and that does not fit
-// is an error; the defaults shrink to fit.
-func (p *benchPlan) tests(config *model.Config, name string) ([]bench.Test, error) {
-	var list []bench.Test
-	add := func(t bench.Test, shrinks bool) error {
-		room := math.MaxInt
-		if config.Learned || shrinks {
-			room = config.Context - t.Depth
-		}
-		if shrinks {
-			t.Prompt, t.Gen = min(t.Prompt, room), min(t.Gen, room)
-		}
-		if t.Prompt+t.Gen > room || shrinks && room <= 0 {
-			return fmt.Errorf("%s: %s needs a context of %d tokens; this model has %d positions", name, t.Name(), t.Context(), config.Context)
-		}
-		if n := t.Context(); n > config.Context {
-			fmt.Fprintf(p.progress, "potion: warning: %s: %s reads %d tokens, more than the %d the model was trained for\n", name, t.Name(), n, config.Context)
-		}
-		list = append(list, t)
-		return nil
-	}
-	for _, d := range p.d {
-		for _, n := range p.p {
-			if n == 0 {
-				continue
-			}
-			if err := add(bench.Test{Prompt: n, Depth: d, Batch: 1}, p.fitP); err != nil {
-				return nil, err
-			}
-		}
-		for _, b := range p.b {
-			for _, n := range p.n {
-				if n == 0 {
-					continue
-				}
-				if err := add(bench.Test{Gen: n, Depth: d, Batch: b}, p.fitN); err != nil {
-					return nil, err
-				}
-			}
-		}
-	}
-	if len(list) == 0 {
-		return nil, usage("-p 0 -n 0 leave nothing to measure")
-	}
-	return list, nil
-}
-
 // measure does all tests on one setup.
 func (p *benchPlan) measure(c *cli.Context, s benchSetup) ([]bench.Record, error) {
 	tests, err := p.testsOf(s.model)
@@ -239,7 +109,7 @@ func (p *benchPlan) measure(c *cli.Context, s benchSetup) ([]bench.Record, error
 	}
 	debug.FreeOSMemory()
 	bench.ResetPeakMemory()
-	m, err := openModelContext(c, session.Options{}, tests[0].Context(), tests[0].Context())
+	m, err := openModelContext(c, session.Options{}, 1, 1) // every test has a runner of its own
 	if err != nil {
 		return nil, err
 	}
@@ -319,14 +189,9 @@ func (p *benchPlan) test(c *cli.Context, m *opened, o session.Options, t bench.T
 		return bench.Measurement{}, 0, err
 	}
 	m.runner = r
-	line := func(s bench.Stats) string {
-		return fmt.Sprintf("potion: %s, %s, %d threads, kv %s, %s: %s: %d runs, %.2f tok/s +- %.1f%%",
-			setup.Model, strings.ToLower(setup.Backend), setup.Threads, setup.TypeK, setup.Activations, t.Name(), s.N, float64(t.Tokens())/s.Median, 100*s.Spread)
-	}
-	result, err := bench.Measure(c.Context, r, t, p.limits, p.seed, nil)
-	if err == nil {
-		fmt.Fprintln(p.progress, line(result.Stats))
-	}
+	line := benchLine{w: p.progress, setup: setup, test: t}
+	result, err := bench.Measure(c.Context, r, t, p.limits, p.seed, line.running)
+	line.end(result.Stats, err)
 	return result, r.Options().Chunk, err
 }
 
@@ -397,38 +262,4 @@ func (p *benchPlan) describe(m *opened, s benchSetup) (bench.Setup, error) {
 		setup.GPU = info.Name
 	}
 	return setup, nil
-}
-
-// commandLine is what was typed, quoted for a shell.
-func commandLine(c *cli.Context) string {
-	words := []string{"potion"}
-	lineage := c.Lineage()
-	for _, w := range lineage[min(1, len(lineage)-1)].Args().Slice() {
-		if w == "--" {
-			break // flagsFirst ends the flags so
-		}
-		if strings.ContainsFunc(w, func(r rune) bool { return !strings.ContainsRune(plainLetters, r) }) || w == "" {
-			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-		words = append(words, w)
-	}
-	return strings.Join(words, " ")
-}
-
-const plainLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%"
-
-// buildCommit is the commit that the program was built from.
-func buildCommit() string {
-	commit, changed := "unknown", ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision" && len(s.Value) >= 12:
-				commit = s.Value[:12]
-			case s.Key == "vcs.modified" && s.Value == "true":
-				changed = "-dirty"
-			}
-		}
-	}
-	return commit + changed
 }

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
 	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"golang.org/x/term"
 
 	"github.com/potion-engine/potion/engine/bench"
 )
@@ -170,4 +172,42 @@ func eachField(v reflect.Value, visit func(name string, v reflect.Value)) {
 			visit(name, v.Field(i))
 		}
 	}
+}
+
+// benchLine is the line of progress of a test: on a terminal while it runs, and when it is
+// done.
+type benchLine struct {
+	w     io.Writer
+	setup bench.Setup
+	test  bench.Test
+}
+
+func (l *benchLine) text(s bench.Stats) string {
+	line := fmt.Sprintf("%s, %s, %d threads, kv %s, %s: %s: %d runs, %.2f tok/s", printable(l.setup.Model), strings.ToLower(l.setup.Backend),
+		l.setup.Threads, l.setup.TypeK, l.setup.Activations, l.test.Name(), s.N, float64(l.test.Tokens())/s.Median)
+	if s.N < 3 {
+		return line
+	}
+	return line + fmt.Sprintf(" +- %.1f%%", 100*s.Spread)
+}
+
+func (l *benchLine) running(s bench.Stats) {
+	if l.terminal() {
+		fmt.Fprintf(l.w, "\r%s\x1b[K", l.text(s))
+	}
+}
+
+// end is told how the test ended.
+func (l *benchLine) end(s bench.Stats, err error) {
+	if l.terminal() {
+		fmt.Fprint(l.w, "\r\x1b[K")
+	}
+	if err == nil {
+		fmt.Fprintln(l.w, l.text(s))
+	}
+}
+
+func (l *benchLine) terminal() bool {
+	f, ok := l.w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

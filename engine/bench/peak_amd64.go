@@ -18,19 +18,24 @@ func fmaAVX512(n int)
 
 func fmaAVX2(n int)
 
-// loops are those of the widest registers that this processor has.
-func loops() peakLoops {
-	switch c := cpuid.CPU; {
-	case c.Supports(cpuid.AVX512F, cpuid.AVX512VL, cpuid.AVX512DQ):
-		return peakLoops{
+// loops are those that this processor can run. Wider registers are not always faster: some
+// processors join two units for them, or slow down.
+func loops() []peakLoops {
+	var list []peakLoops
+	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512VL, cpuid.AVX512DQ) {
+		list = append(list, peakLoops{
 			set: "AVX-512", read1: read1AVX512, read4: read4AVX512,
 			fma: fmaAVX512, flops: 16 * 16 * 2,
-		}
-	case c.Supports(cpuid.AVX2, cpuid.FMA3):
-		return peakLoops{
+		})
+	}
+	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
+		list = append(list, peakLoops{
 			set: "AVX2", read1: read1AVX2, read4: read4AVX2,
 			fma: fmaAVX2, flops: 12 * 8 * 2,
-		}
+		})
 	}
-	return goLoops()
+	if len(list) == 0 {
+		return []peakLoops{goLoops()}
+	}
+	return list
 }

@@ -241,7 +241,7 @@ func (t *transfer) accept(r *http.Response) error {
 	if err := t.h.check(r, t.name, fmt.Sprintf("hf.co/%s:%s", t.name.Repo, t.file.name)); err != nil {
 		return err
 	}
-	return fmt.Errorf("%s: %s answers %s", t.file.name, host, r.Status)
+	return fmt.Errorf("%s: %s answers %d %s", t.file.name, host, r.StatusCode, http.StatusText(r.StatusCode))
 }
 
 // link makes the name of a file in a snapshot point to its blob.

@@ -109,7 +109,7 @@ func TestChoose(t *testing.T) {
 		{"", []string{"config.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "x.safetensors"}, "", 3, ""},
 		{"", []string{"config.json", "pytorch_model.bin"}, "", 0, "no GGUF file, and no config.json with .safetensors"},
 		{"Q4_0", []string{"config.json", "model.safetensors"}, "", 0, "there is no GGUF file"},
-		{"", []string{"../evil.gguf", "/etc/evil.gguf", "a/../../evil.gguf", `..\evil.gguf`, "c:evil.gguf", "a\nb.gguf", "a//b.gguf"}, "", 0, "no GGUF file"},
+		{"", []string{"../evil.gguf", "/etc/evil.gguf", "a/../../evil.gguf", `..\evil.gguf`, "c:evil.gguf", "a\nb.gguf", "a\u202eb.gguf", "\xff.gguf", "a//b.gguf"}, "", 0, "no GGUF file"},
 		{"../evil.gguf", []string{"../evil.gguf", "good.gguf"}, "", 0, "none is what was asked for: good.gguf"},
 	} {
 		files, main, err := choose(Name{"org/repo", "main", test.what}, test.names)

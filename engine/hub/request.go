@@ -74,7 +74,7 @@ func (h *Hub) check(r *http.Response, n Name, what string) error {
 	case http.StatusTooManyRequests:
 		e.text = fmt.Sprintf("%s: %s asks to slow down (429); try again later; %s", what, h.Endpoint.Host, token)
 	default:
-		e.text = fmt.Sprintf("%s: %s answers %s", what, r.Request.URL.Host, r.Status)
+		e.text = fmt.Sprintf("%s: %s answers %d %s", what, r.Request.URL.Host, r.StatusCode, http.StatusText(r.StatusCode))
 	}
 	return e
 }
