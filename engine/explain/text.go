@@ -6,8 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-
-	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // TextOptions say how WriteText writes.
@@ -50,7 +48,7 @@ type teller struct {
 }
 
 func (p *teller) prompt() {
-	p.hang("", bold, escape(strings.TrimSpace(p.e.text()))+" ____")
+	p.say(bold, escape(strings.TrimSpace(p.e.text()))+" ____")
 	words := make([]string, len(p.e.Tokens))
 	for i, t := range p.e.Tokens {
 		words[i] = fmt.Sprintf("%d %s", i+1, p.label(t.Text))
@@ -59,13 +57,13 @@ func (p *teller) prompt() {
 		}
 	}
 	p.gap()
-	p.hang("", plain, fmt.Sprintf("The model reads %s; a %s stands for a space:", count(len(words), "token"), p.space()))
+	p.say(plain, fmt.Sprintf("The model reads %s; a %s stands for a space:", count(len(words), "token"), p.space()))
 	p.items("  ", words)
 }
 
 func (p *teller) next() {
 	p.gap()
-	p.heading("What comes next")
+	p.say(bold, "What comes next")
 	var b []bar
 	for _, c := range p.e.Candidates {
 		b = append(b, bar{p.label(c.Text), c.Probability})
@@ -76,19 +74,19 @@ func (p *teller) next() {
 func (p *teller) intro() {
 	word, m := p.word(p.e.Token), p.e.Model
 	p.gap()
-	p.heading("How " + word + " was mixed")
-	p.hang("", plain, fmt.Sprintf("Every word carries a tag, a potion and a recipe. In each of the %s, %s holds its recipe against its own tag and "+
+	p.say(bold, "How " + word + " was mixed")
+	p.say(plain, fmt.Sprintf("Every word carries a tag, a potion and a recipe. In each of the %s, %s holds its recipe against its own tag and "+
 		"the tags of the words before it, and takes of their potions in proportion to the match: the shares add up to 100%%. "+
 		"%s do so side by side, each with tags, potions and recipes of its own.", count(m.Layers, "layer"), word, count(m.Heads, "head")))
 	if p.Layer > 0 {
 		return
 	}
 	p.gap()
-	p.hang("", plain, fmt.Sprintf("took: the shares, %s.", p.which()))
+	p.say(plain, fmt.Sprintf("took: the shares, %s.", p.which()))
 	if p.Head == 0 && m.Heads > 1 {
-		p.hang("", plain, "heads: those that took most of a single word; #3 is head 3.")
+		p.say(plain, "heads: those that took most of a single word; #3 is head 3.")
 	}
-	p.hang("", plain, "says: what the mixture would have said if the model had stopped there.")
+	p.say(plain, "says: what the mixture would have said if the model had stopped there.")
 }
 
 func (p *teller) which() string {
@@ -103,11 +101,11 @@ func (p *teller) layer(l int) {
 	p.gap()
 	lens := p.e.lens(p.e.Token)
 	if l == 0 {
-		p.hang("", bold, "Before the first layer")
+		p.say(bold, "Before the first layer")
 		p.field("says", p.says(lens.Guesses[0]))
 		p.gap()
 	}
-	p.hang("", bold, p.layerName(l))
+	p.say(bold, p.layerName(l))
 	shares := p.shares(l)
 	var took []string
 	rest := 1.0
@@ -164,26 +162,26 @@ func (p *teller) says(g Guess) []string {
 // closely is one layer at length.
 func (p *teller) closely(l int) {
 	p.gap()
-	p.hang("", bold, p.layerName(l))
-	p.hang("", plain, "Taken "+p.which()+":")
+	p.say(bold, p.layerName(l))
+	p.say(plain, "Taken "+p.which()+":")
 	p.bars(p.poured(p.shares(l)), 1)
 	for h := range p.e.Model.Heads {
 		if p.Head > 0 || p.e.Model.Heads == 1 {
 			break
 		}
-		p.hang("", plain, fmt.Sprintf("Taken in head %d:", h+1))
+		p.say(plain, fmt.Sprintf("Taken in head %d:", h+1))
 		p.bars(p.poured(widen(p.e.Shares[l][h])), 1)
 	}
 	g := p.e.lens(p.e.Token).Guesses[l+1]
 	p.gap()
-	p.hang("", plain, fmt.Sprintf("If the model had stopped here, it would have said (%s is number %d, with %s):", p.quoted(p.e.Candidates[0].Text), g.Rank, percent(g.Answer)))
+	p.say(plain, fmt.Sprintf("If the model had stopped here, it would have said (%s is number %d, with %s):", p.quoted(p.e.Candidates[0].Text), g.Rank, percent(g.Answer)))
 	var b []bar
 	for _, c := range first(g.Top, p.Top) {
 		b = append(b, bar{p.label(c.Text), c.Probability})
 	}
 	p.bars(b, b[0].share)
 	p.gap()
-	p.hang("", plain, fmt.Sprintf("What the layer added measures %s of what %s carries after it.", percent(g.Change), p.word(p.e.Token)))
+	p.say(plain, fmt.Sprintf("What the layer added measures %s of what %s carries after it.", percent(g.Change), p.word(p.e.Token)))
 }
 
 // poured are the words that most was taken from, with names of one width in all charts.
@@ -191,7 +189,7 @@ func (p *teller) poured(shares []float64) []bar {
 	names, width := make([]string, len(shares)), 0
 	for i := range shares {
 		names[i] = fmt.Sprintf("%d %s", i+1, p.label(p.e.Tokens[i].Text))
-		width = max(width, text.StringWidthWithoutEscSequences(names[i]))
+		width = max(width, columns(names[i]))
 	}
 	var b []bar
 	for _, i := range first(order(shares), p.Top) {
@@ -206,11 +204,11 @@ func (p *teller) settled() {
 	p.gap()
 	switch {
 	case l.Settled == 0:
-		p.hang("", bold, fmt.Sprintf("The answer %s stood before the first layer and never changed.", answer))
+		p.say(bold, fmt.Sprintf("The answer %s stood before the first layer and never changed.", answer))
 	case l.Settled == last:
-		p.hang("", bold, fmt.Sprintf("The answer %s settled only in the last layer.", answer))
+		p.say(bold, fmt.Sprintf("The answer %s settled only in the last layer.", answer))
 	default:
-		p.hang("", bold, fmt.Sprintf("The answer settled after layer %d: from there on it was %s.", l.Settled, answer))
+		p.say(bold, fmt.Sprintf("The answer settled after layer %d: from there on it was %s.", l.Settled, answer))
 	}
 }
 
@@ -258,7 +256,7 @@ type bar struct {
 func (p *teller) bars(b []bar, whole float64) {
 	name := 0
 	for _, x := range b {
-		name = max(name, text.StringWidthWithoutEscSequences(x.name))
+		name = max(name, columns(x.name))
 	}
 	name = min(name, p.Width/2, p.Width-10)
 	room := min(p.Width-name-12, 40)

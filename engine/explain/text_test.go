@@ -49,11 +49,19 @@ func TestTextTellsTheNumbers(t *testing.T) {
 	}
 }
 
+// wide is a vocabulary whose characters take two columns each.
+type wide struct{}
+
+func (wide) Piece(id int32) string {
+	return []string{"吾輩は猫である。名前はまだ無い。", " 猫", "🐈"}[id%3]
+}
+func (wide) Special(int32) bool { return false }
+
 // The text keeps to the terminal's width, and plain text is ASCII without colours.
 func TestTextFitsAnyTerminal(t *testing.T) {
 	t.Parallel()
 	r, own, _ := open(t, "", onCPU(t))
-	for _, tok := range []explain.Vocabulary{own, hostile{}} {
+	for _, tok := range []explain.Vocabulary{own, hostile{}, wide{}} {
 		x := explained(t, r, tok, explain.Request{IDs: sarah, Token: 9, Top: 5})
 		for _, width := range []int{0, 1, 20, 33, 40, 80, 300} {
 			for _, o := range []explain.TextOptions{{}, {Color: true}, {Plain: true}, {Layer: 3}, {Head: 2}, {Layer: 1, Head: 8}} {

@@ -27,10 +27,6 @@ func (p *teller) paint(s style, t string) string {
 
 func (p *teller) gap() { p.out.WriteByte('\n') }
 
-func (p *teller) heading(s string) {
-	p.hang("", bold, s)
-}
-
 // fieldWidth is room for the names of fields.
 const fieldWidth = 8
 
@@ -51,7 +47,7 @@ func (p *teller) items(indent string, things []string) {
 func (p *teller) flow(at, indent int, things []string) {
 	for i, s := range things {
 		s = cut(s, p.Width-indent)
-		n := text.StringWidthWithoutEscSequences(s)
+		n := columns(s)
 		switch {
 		case i == 0:
 		case at+2+n > p.Width:
@@ -67,12 +63,41 @@ func (p *teller) flow(at, indent int, things []string) {
 	p.out.WriteByte('\n')
 }
 
-// hang writes a paragraph.
-func (p *teller) hang(indent string, s style, t string) {
-	for line := range strings.Lines(text.WrapSoft(t, p.Width-len(indent))) {
-		p.out.WriteString(indent + p.paint(s, strings.TrimRight(line, " \n")) + "\n")
+// say writes a paragraph.
+func (p *teller) say(s style, t string) {
+	for _, line := range wrap(t, p.Width) {
+		p.out.WriteString(p.paint(s, line) + "\n")
 	}
 }
+
+// wrap breaks t into lines of at most width columns, at spaces where there are any.
+func wrap(t string, width int) (lines []string) {
+	var line strings.Builder
+	n := 0
+	flush := func() {
+		lines = append(lines, strings.TrimRight(line.String(), " "))
+		line.Reset()
+		n = 0
+	}
+	for word := range strings.SplitAfterSeq(t, " ") {
+		if n > 0 && n+columns(strings.TrimRight(word, " ")) > width {
+			flush()
+		}
+		for _, r := range word {
+			c := text.RuneWidth(r)
+			if n+c > width && r != ' ' {
+				flush()
+			}
+			line.WriteRune(r)
+			n += c
+		}
+	}
+	flush()
+	return lines
+}
+
+// columns is how wide s is on a terminal.
+func columns(s string) int { return text.StringWidthWithoutEscSequences(s) }
 
 // space is what stands for a space in a token.
 func (p *teller) space() string {
@@ -112,12 +137,12 @@ func escape(s string) string {
 // pad makes s exactly width columns wide.
 func pad(s string, width int) string {
 	s = cut(s, width)
-	return s + strings.Repeat(" ", max(width-text.StringWidthWithoutEscSequences(s), 0))
+	return s + strings.Repeat(" ", max(width-columns(s), 0))
 }
 
 // cut shortens s to width columns.
 func cut(s string, width int) string {
-	if text.StringWidthWithoutEscSequences(s) <= width {
+	if columns(s) <= width {
 		return s
 	}
 	return text.Trim(s, max(width-1, 0)) + "~"
