@@ -74,7 +74,7 @@ func (p *teller) next() {
 func (p *teller) intro() {
 	word, m := p.word(p.e.Token), p.e.Model
 	p.gap()
-	p.say(bold, "How " + word + " was mixed")
+	p.say(bold, "How "+word+" was mixed")
 	p.say(plain, fmt.Sprintf("Every word carries a tag, a potion and a recipe. In each of the %s, %s holds its recipe against its own tag and "+
 		"the tags of the words before it, and takes of their potions in proportion to the match: the shares add up to 100%%. "+
 		"%s do so side by side, each with tags, potions and recipes of its own.", count(m.Layers, "layer"), word, count(m.Heads, "head")))
