@@ -1400,9 +1400,9 @@ TEXT ·Int8Dot4Q5_0AVX2(SB), NOSPLIT, $128-56
 	MOVQ         stride+16(FP), DX
 	VPBROADCASTD nibbles<>+0(SB), Y0
 	VMOVDQU      upperNibbles<>+0(SB), Y1
-	VMOVDQU      spread<>+0(SB), Y2
-	VMOVDQU      select<>+0(SB), Y3
-	VPBROADCASTD fifths<>+0(SB), Y4
+	VPBROADCASTD fifths<>+0(SB), Y2
+	VMOVDQU      spread<>+0(SB), Y3
+	VMOVDQU      single<>+0(SB), Y4
 	MOVQ         q+24(FP), BX
 	MOVQ         d+32(FP), SI
 	MOVQ         sums+40(FP), DI
@@ -1435,10 +1435,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   2(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   (DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1452,10 +1452,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   24(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   4(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1469,10 +1469,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   46(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   8(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1486,10 +1486,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   68(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   12(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1503,10 +1503,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   90(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   16(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1520,10 +1520,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   112(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   20(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1537,10 +1537,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   134(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   24(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1554,10 +1554,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   156(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   28(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1584,10 +1584,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   2(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   (DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1601,10 +1601,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   24(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   4(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1618,10 +1618,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   46(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   8(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1635,10 +1635,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   68(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   12(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1652,10 +1652,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   90(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   16(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1669,10 +1669,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   112(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   20(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1686,10 +1686,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   134(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   24(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1703,10 +1703,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   156(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   28(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1733,10 +1733,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   2(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   (DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1750,10 +1750,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   24(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   4(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1767,10 +1767,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   46(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   8(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1784,10 +1784,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   68(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   12(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1801,10 +1801,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   90(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   16(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1818,10 +1818,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   112(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   20(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1835,10 +1835,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   134(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   24(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1852,10 +1852,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   156(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   28(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1882,10 +1882,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   2(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   (DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1899,10 +1899,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   24(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   4(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1916,10 +1916,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   46(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   8(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1933,10 +1933,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   68(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   12(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1950,10 +1950,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   90(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   16(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1967,10 +1967,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   112(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   20(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -1984,10 +1984,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   134(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   24(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -2001,10 +2001,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   156(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   28(DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -2031,10 +2031,10 @@ blocks1:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   2(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   (DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -2052,10 +2052,10 @@ blocks1:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   2(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   (DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -2073,10 +2073,10 @@ blocks1:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   2(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   (DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -2094,10 +2094,10 @@ blocks1:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   2(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPBROADCASTD   (DI), Y10
 	VPADDD         Y10, Y10, Y10
@@ -2134,6 +2134,9 @@ blocks1End:
 	VZEROUPPER
 	RET
 
+DATA fifths<>+0(SB)/4, $0x10101010
+GLOBL fifths<>(SB), RODATA|NOPTR, $4
+
 DATA spread<>+0(SB)/4, $0x00000000
 DATA spread<>+4(SB)/4, $0x00000000
 DATA spread<>+8(SB)/4, $0x01010101
@@ -2144,18 +2147,15 @@ DATA spread<>+24(SB)/4, $0x03030303
 DATA spread<>+28(SB)/4, $0x03030303
 GLOBL spread<>(SB), RODATA|NOPTR, $32
 
-DATA select<>+0(SB)/4, $0x08040201
-DATA select<>+4(SB)/4, $0x80402010
-DATA select<>+8(SB)/4, $0x08040201
-DATA select<>+12(SB)/4, $0x80402010
-DATA select<>+16(SB)/4, $0x08040201
-DATA select<>+20(SB)/4, $0x80402010
-DATA select<>+24(SB)/4, $0x08040201
-DATA select<>+28(SB)/4, $0x80402010
-GLOBL select<>(SB), RODATA|NOPTR, $32
-
-DATA fifths<>+0(SB)/4, $0x10101010
-GLOBL fifths<>(SB), RODATA|NOPTR, $4
+DATA single<>+0(SB)/4, $0x08040201
+DATA single<>+4(SB)/4, $0x80402010
+DATA single<>+8(SB)/4, $0x08040201
+DATA single<>+12(SB)/4, $0x80402010
+DATA single<>+16(SB)/4, $0x08040201
+DATA single<>+20(SB)/4, $0x80402010
+DATA single<>+24(SB)/4, $0x08040201
+DATA single<>+28(SB)/4, $0x80402010
+GLOBL single<>(SB), RODATA|NOPTR, $32
 
 // func Int8Dot1Q5_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 // Requires: AVX, AVX2, F16C, FMA3
@@ -2165,9 +2165,9 @@ TEXT ·Int8Dot1Q5_0AVX2(SB), NOSPLIT, $32-56
 	MOVQ         stride+16(FP), DX
 	VPBROADCASTD nibbles<>+0(SB), Y0
 	VMOVDQU      upperNibbles<>+0(SB), Y1
-	VMOVDQU      spread<>+0(SB), Y2
-	VMOVDQU      select<>+0(SB), Y3
-	VPBROADCASTD fifths<>+0(SB), Y4
+	VPBROADCASTD fifths<>+0(SB), Y2
+	VMOVDQU      spread<>+0(SB), Y3
+	VMOVDQU      single<>+0(SB), Y4
 	MOVQ         q+24(FP), DX
 	MOVQ         d+32(FP), BX
 	MOVQ         sums+40(FP), SI
@@ -2194,10 +2194,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   2(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPBROADCASTD   (SI), Y7
 	VPADDD         Y7, Y7, Y7
@@ -2211,10 +2211,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   24(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPBROADCASTD   4(SI), Y7
 	VPADDD         Y7, Y7, Y7
@@ -2228,10 +2228,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   46(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPBROADCASTD   8(SI), Y7
 	VPADDD         Y7, Y7, Y7
@@ -2245,10 +2245,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   68(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPBROADCASTD   12(SI), Y7
 	VPADDD         Y7, Y7, Y7
@@ -2262,10 +2262,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   90(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPBROADCASTD   16(SI), Y7
 	VPADDD         Y7, Y7, Y7
@@ -2279,10 +2279,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   112(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPBROADCASTD   20(SI), Y7
 	VPADDD         Y7, Y7, Y7
@@ -2296,10 +2296,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   134(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPBROADCASTD   24(SI), Y7
 	VPADDD         Y7, Y7, Y7
@@ -2313,10 +2313,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   156(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPBROADCASTD   28(SI), Y7
 	VPADDD         Y7, Y7, Y7
@@ -2343,10 +2343,10 @@ blocks1:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   2(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPBROADCASTD   (SI), Y7
 	VPADDD         Y7, Y7, Y7
@@ -2391,9 +2391,9 @@ TEXT ·Int8Dot4Q5_1AVX2(SB), NOSPLIT, $128-56
 	MOVQ         stride+16(FP), DX
 	VPBROADCASTD nibbles<>+0(SB), Y0
 	VMOVDQU      upperNibbles<>+0(SB), Y1
-	VMOVDQU      spread<>+0(SB), Y2
-	VMOVDQU      select<>+0(SB), Y3
-	VPBROADCASTD fifths<>+0(SB), Y4
+	VPBROADCASTD fifths<>+0(SB), Y2
+	VMOVDQU      spread<>+0(SB), Y3
+	VMOVDQU      single<>+0(SB), Y4
 	MOVQ         q+24(FP), BX
 	MOVQ         d+32(FP), SI
 	MOVQ         sums+40(FP), DI
@@ -2435,10 +2435,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   4(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     (BX), Y11, Y11
@@ -2451,10 +2451,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   28(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     32(BX), Y11, Y11
@@ -2467,10 +2467,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   52(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     64(BX), Y11, Y11
@@ -2483,10 +2483,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   76(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     96(BX), Y11, Y11
@@ -2499,10 +2499,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   100(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     128(BX), Y11, Y11
@@ -2515,10 +2515,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   124(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     160(BX), Y11, Y11
@@ -2531,10 +2531,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   148(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     192(BX), Y11, Y11
@@ -2547,10 +2547,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   172(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     224(BX), Y11, Y11
@@ -2585,10 +2585,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   4(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     (BX), Y11, Y11
@@ -2601,10 +2601,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   28(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     32(BX), Y11, Y11
@@ -2617,10 +2617,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   52(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     64(BX), Y11, Y11
@@ -2633,10 +2633,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   76(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     96(BX), Y11, Y11
@@ -2649,10 +2649,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   100(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     128(BX), Y11, Y11
@@ -2665,10 +2665,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   124(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     160(BX), Y11, Y11
@@ -2681,10 +2681,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   148(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     192(BX), Y11, Y11
@@ -2697,10 +2697,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   172(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     224(BX), Y11, Y11
@@ -2735,10 +2735,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   4(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     (BX), Y11, Y11
@@ -2751,10 +2751,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   28(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     32(BX), Y11, Y11
@@ -2767,10 +2767,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   52(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     64(BX), Y11, Y11
@@ -2783,10 +2783,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   76(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     96(BX), Y11, Y11
@@ -2799,10 +2799,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   100(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     128(BX), Y11, Y11
@@ -2815,10 +2815,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   124(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     160(BX), Y11, Y11
@@ -2831,10 +2831,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   148(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     192(BX), Y11, Y11
@@ -2847,10 +2847,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   172(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     224(BX), Y11, Y11
@@ -2885,10 +2885,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   4(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     (BX), Y11, Y11
@@ -2901,10 +2901,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   28(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     32(BX), Y11, Y11
@@ -2917,10 +2917,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   52(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     64(BX), Y11, Y11
@@ -2933,10 +2933,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   76(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     96(BX), Y11, Y11
@@ -2949,10 +2949,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   100(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     128(BX), Y11, Y11
@@ -2965,10 +2965,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   124(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     160(BX), Y11, Y11
@@ -2981,10 +2981,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   148(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     192(BX), Y11, Y11
@@ -2997,10 +2997,10 @@ blocks8:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   172(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     224(BX), Y11, Y11
@@ -3026,10 +3026,10 @@ blocks1:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   4(CX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     (BX), Y11, Y11
@@ -3052,10 +3052,10 @@ blocks1:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   4(R9), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     (BX), Y11, Y11
@@ -3078,10 +3078,10 @@ blocks1:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   4(R10), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     (BX), Y11, Y11
@@ -3104,10 +3104,10 @@ blocks1:
 	VPSRLVD        Y1, Y11, Y11
 	VPAND          Y0, Y11, Y11
 	VPBROADCASTD   4(DX), Y10
-	VPSHUFB        Y2, Y10, Y10
-	VPAND          Y3, Y10, Y10
-	VPCMPEQB       Y3, Y10, Y10
+	VPSHUFB        Y3, Y10, Y10
 	VPAND          Y4, Y10, Y10
+	VPCMPEQB       Y4, Y10, Y10
+	VPAND          Y2, Y10, Y10
 	VPOR           Y10, Y11, Y11
 	VPXOR          Y10, Y10, Y10
 	VPMADDUBSW     (BX), Y11, Y11
@@ -3157,9 +3157,9 @@ TEXT ·Int8Dot1Q5_1AVX2(SB), NOSPLIT, $32-56
 	MOVQ         stride+16(FP), DX
 	VPBROADCASTD nibbles<>+0(SB), Y0
 	VMOVDQU      upperNibbles<>+0(SB), Y1
-	VMOVDQU      spread<>+0(SB), Y2
-	VMOVDQU      select<>+0(SB), Y3
-	VPBROADCASTD fifths<>+0(SB), Y4
+	VPBROADCASTD fifths<>+0(SB), Y2
+	VMOVDQU      spread<>+0(SB), Y3
+	VMOVDQU      single<>+0(SB), Y4
 	MOVQ         q+24(FP), DX
 	MOVQ         d+32(FP), BX
 	MOVQ         sums+40(FP), SI
@@ -3195,10 +3195,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   4(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPXOR          Y7, Y7, Y7
 	VPMADDUBSW     (DX), Y8, Y8
@@ -3211,10 +3211,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   28(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPXOR          Y7, Y7, Y7
 	VPMADDUBSW     32(DX), Y8, Y8
@@ -3227,10 +3227,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   52(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPXOR          Y7, Y7, Y7
 	VPMADDUBSW     64(DX), Y8, Y8
@@ -3243,10 +3243,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   76(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPXOR          Y7, Y7, Y7
 	VPMADDUBSW     96(DX), Y8, Y8
@@ -3259,10 +3259,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   100(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPXOR          Y7, Y7, Y7
 	VPMADDUBSW     128(DX), Y8, Y8
@@ -3275,10 +3275,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   124(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPXOR          Y7, Y7, Y7
 	VPMADDUBSW     160(DX), Y8, Y8
@@ -3291,10 +3291,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   148(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPXOR          Y7, Y7, Y7
 	VPMADDUBSW     192(DX), Y8, Y8
@@ -3307,10 +3307,10 @@ blocks8:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   172(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPXOR          Y7, Y7, Y7
 	VPMADDUBSW     224(DX), Y8, Y8
@@ -3336,10 +3336,10 @@ blocks1:
 	VPSRLVD        Y1, Y8, Y8
 	VPAND          Y0, Y8, Y8
 	VPBROADCASTD   4(CX), Y7
-	VPSHUFB        Y2, Y7, Y7
-	VPAND          Y3, Y7, Y7
-	VPCMPEQB       Y3, Y7, Y7
+	VPSHUFB        Y3, Y7, Y7
 	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPAND          Y2, Y7, Y7
 	VPOR           Y7, Y8, Y8
 	VPXOR          Y7, Y7, Y7
 	VPMADDUBSW     (DX), Y8, Y8
@@ -7491,16 +7491,14 @@ blocks1End:
 	RET
 
 // func Int8Dot4Q5_0VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
-// Requires: AVX, AVX2, AVX512VL, AVX512VNNI, F16C, FMA3
+// Requires: AVX, AVX2, AVX512BW, AVX512VL, AVX512VNNI, F16C, FMA3
 TEXT ·Int8Dot4Q5_0VNNI(SB), NOSPLIT, $128-56
 	MOVQ         y+0(FP), AX
 	MOVQ         w+8(FP), CX
 	MOVQ         stride+16(FP), DX
 	VPBROADCASTD nibbles<>+0(SB), Y0
 	VMOVDQU      upperNibbles<>+0(SB), Y1
-	VMOVDQU      spread<>+0(SB), Y2
-	VMOVDQU      select<>+0(SB), Y3
-	VPBROADCASTD fifths<>+0(SB), Y4
+	VPBROADCASTD fifths<>+0(SB), Y2
 	MOVQ         q+24(FP), BX
 	MOVQ         d+32(FP), SI
 	MOVQ         sums+40(FP), DI
@@ -7508,545 +7506,417 @@ TEXT ·Int8Dot4Q5_0VNNI(SB), NOSPLIT, $128-56
 	LEAQ         (CX)(DX*1), R9
 	LEAQ         (R9)(DX*1), R10
 	LEAQ         (R10)(DX*1), DX
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y4, Y4, Y4
 	VPXOR        Y5, Y5, Y5
 	VPXOR        Y6, Y6, Y6
-	VPXOR        Y7, Y7, Y7
-	VPXOR        Y8, Y8, Y8
 	SUBQ         $0x08, R8
 	JL           blocks8End
 
 blocks8:
-	VPXOR          X9, X9, X9
-	VPINSRW        $0x00, (CX), X9, X9
-	VPINSRW        $0x01, 22(CX), X9, X9
-	VPINSRW        $0x02, 44(CX), X9, X9
-	VPINSRW        $0x03, 66(CX), X9, X9
-	VPINSRW        $0x04, 88(CX), X9, X9
-	VPINSRW        $0x05, 110(CX), X9, X9
-	VPINSRW        $0x06, 132(CX), X9, X9
-	VPINSRW        $0x07, 154(CX), X9, X9
-	VCVTPH2PS      X9, Y9
-	VMULPS         (SI), Y9, Y9
-	VMOVUPS        Y9, (SP)
-	VBROADCASTI128 6(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   2(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   (DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VBROADCASTSS   (SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 28(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   24(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   4(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       32(BX), Y10, Y9
-	VBROADCASTSS   4(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 50(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   46(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   8(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       64(BX), Y10, Y9
-	VBROADCASTSS   8(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 72(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   68(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   12(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       96(BX), Y10, Y9
-	VBROADCASTSS   12(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 94(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   90(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   16(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       128(BX), Y10, Y9
-	VBROADCASTSS   16(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 116(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   112(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   20(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       160(BX), Y10, Y9
-	VBROADCASTSS   20(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 138(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   134(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   24(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       192(BX), Y10, Y9
-	VBROADCASTSS   24(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 160(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   156(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   28(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       224(BX), Y10, Y9
-	VBROADCASTSS   28(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
+	VPXOR          X7, X7, X7
+	VPINSRW        $0x00, (CX), X7, X7
+	VPINSRW        $0x01, 22(CX), X7, X7
+	VPINSRW        $0x02, 44(CX), X7, X7
+	VPINSRW        $0x03, 66(CX), X7, X7
+	VPINSRW        $0x04, 88(CX), X7, X7
+	VPINSRW        $0x05, 110(CX), X7, X7
+	VPINSRW        $0x06, 132(CX), X7, X7
+	VPINSRW        $0x07, 154(CX), X7, X7
+	VCVTPH2PS      X7, Y7
+	VMULPS         (SI), Y7, Y7
+	VMOVUPS        Y7, (SP)
+	VBROADCASTI128 6(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          2(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   (DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VBROADCASTSS   (SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 28(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          24(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   4(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       32(BX), Y8, Y7
+	VBROADCASTSS   4(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 50(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          46(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   8(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       64(BX), Y8, Y7
+	VBROADCASTSS   8(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 72(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          68(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   12(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       96(BX), Y8, Y7
+	VBROADCASTSS   12(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 94(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          90(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   16(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       128(BX), Y8, Y7
+	VBROADCASTSS   16(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 116(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          112(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   20(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       160(BX), Y8, Y7
+	VBROADCASTSS   20(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 138(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          134(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   24(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       192(BX), Y8, Y7
+	VBROADCASTSS   24(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 160(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          156(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   28(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       224(BX), Y8, Y7
+	VBROADCASTSS   28(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
 	ADDQ           $0x000000b0, CX
-	VPXOR          X9, X9, X9
-	VPINSRW        $0x00, (R9), X9, X9
-	VPINSRW        $0x01, 22(R9), X9, X9
-	VPINSRW        $0x02, 44(R9), X9, X9
-	VPINSRW        $0x03, 66(R9), X9, X9
-	VPINSRW        $0x04, 88(R9), X9, X9
-	VPINSRW        $0x05, 110(R9), X9, X9
-	VPINSRW        $0x06, 132(R9), X9, X9
-	VPINSRW        $0x07, 154(R9), X9, X9
-	VCVTPH2PS      X9, Y9
-	VMULPS         (SI), Y9, Y9
-	VMOVUPS        Y9, 32(SP)
-	VBROADCASTI128 6(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   2(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   (DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VBROADCASTSS   32(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 28(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   24(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   4(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       32(BX), Y10, Y9
-	VBROADCASTSS   36(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 50(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   46(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   8(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       64(BX), Y10, Y9
-	VBROADCASTSS   40(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 72(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   68(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   12(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       96(BX), Y10, Y9
-	VBROADCASTSS   44(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 94(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   90(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   16(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       128(BX), Y10, Y9
-	VBROADCASTSS   48(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 116(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   112(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   20(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       160(BX), Y10, Y9
-	VBROADCASTSS   52(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 138(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   134(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   24(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       192(BX), Y10, Y9
-	VBROADCASTSS   56(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 160(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   156(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   28(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       224(BX), Y10, Y9
-	VBROADCASTSS   60(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
+	VPXOR          X7, X7, X7
+	VPINSRW        $0x00, (R9), X7, X7
+	VPINSRW        $0x01, 22(R9), X7, X7
+	VPINSRW        $0x02, 44(R9), X7, X7
+	VPINSRW        $0x03, 66(R9), X7, X7
+	VPINSRW        $0x04, 88(R9), X7, X7
+	VPINSRW        $0x05, 110(R9), X7, X7
+	VPINSRW        $0x06, 132(R9), X7, X7
+	VPINSRW        $0x07, 154(R9), X7, X7
+	VCVTPH2PS      X7, Y7
+	VMULPS         (SI), Y7, Y7
+	VMOVUPS        Y7, 32(SP)
+	VBROADCASTI128 6(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          2(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   (DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VBROADCASTSS   32(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 28(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          24(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   4(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       32(BX), Y8, Y7
+	VBROADCASTSS   36(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 50(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          46(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   8(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       64(BX), Y8, Y7
+	VBROADCASTSS   40(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 72(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          68(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   12(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       96(BX), Y8, Y7
+	VBROADCASTSS   44(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 94(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          90(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   16(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       128(BX), Y8, Y7
+	VBROADCASTSS   48(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 116(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          112(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   20(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       160(BX), Y8, Y7
+	VBROADCASTSS   52(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 138(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          134(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   24(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       192(BX), Y8, Y7
+	VBROADCASTSS   56(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 160(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          156(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   28(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       224(BX), Y8, Y7
+	VBROADCASTSS   60(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
 	ADDQ           $0x000000b0, R9
-	VPXOR          X9, X9, X9
-	VPINSRW        $0x00, (R10), X9, X9
-	VPINSRW        $0x01, 22(R10), X9, X9
-	VPINSRW        $0x02, 44(R10), X9, X9
-	VPINSRW        $0x03, 66(R10), X9, X9
-	VPINSRW        $0x04, 88(R10), X9, X9
-	VPINSRW        $0x05, 110(R10), X9, X9
-	VPINSRW        $0x06, 132(R10), X9, X9
-	VPINSRW        $0x07, 154(R10), X9, X9
-	VCVTPH2PS      X9, Y9
-	VMULPS         (SI), Y9, Y9
-	VMOVUPS        Y9, 64(SP)
-	VBROADCASTI128 6(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   2(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   (DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VBROADCASTSS   64(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 28(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   24(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   4(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       32(BX), Y10, Y9
-	VBROADCASTSS   68(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 50(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   46(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   8(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       64(BX), Y10, Y9
-	VBROADCASTSS   72(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 72(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   68(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   12(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       96(BX), Y10, Y9
-	VBROADCASTSS   76(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 94(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   90(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   16(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       128(BX), Y10, Y9
-	VBROADCASTSS   80(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 116(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   112(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   20(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       160(BX), Y10, Y9
-	VBROADCASTSS   84(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 138(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   134(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   24(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       192(BX), Y10, Y9
-	VBROADCASTSS   88(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 160(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   156(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   28(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       224(BX), Y10, Y9
-	VBROADCASTSS   92(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
+	VPXOR          X7, X7, X7
+	VPINSRW        $0x00, (R10), X7, X7
+	VPINSRW        $0x01, 22(R10), X7, X7
+	VPINSRW        $0x02, 44(R10), X7, X7
+	VPINSRW        $0x03, 66(R10), X7, X7
+	VPINSRW        $0x04, 88(R10), X7, X7
+	VPINSRW        $0x05, 110(R10), X7, X7
+	VPINSRW        $0x06, 132(R10), X7, X7
+	VPINSRW        $0x07, 154(R10), X7, X7
+	VCVTPH2PS      X7, Y7
+	VMULPS         (SI), Y7, Y7
+	VMOVUPS        Y7, 64(SP)
+	VBROADCASTI128 6(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          2(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   (DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VBROADCASTSS   64(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 28(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          24(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   4(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       32(BX), Y8, Y7
+	VBROADCASTSS   68(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 50(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          46(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   8(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       64(BX), Y8, Y7
+	VBROADCASTSS   72(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 72(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          68(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   12(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       96(BX), Y8, Y7
+	VBROADCASTSS   76(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 94(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          90(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   16(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       128(BX), Y8, Y7
+	VBROADCASTSS   80(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 116(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          112(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   20(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       160(BX), Y8, Y7
+	VBROADCASTSS   84(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 138(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          134(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   24(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       192(BX), Y8, Y7
+	VBROADCASTSS   88(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 160(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          156(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   28(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       224(BX), Y8, Y7
+	VBROADCASTSS   92(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
 	ADDQ           $0x000000b0, R10
-	VPXOR          X9, X9, X9
-	VPINSRW        $0x00, (DX), X9, X9
-	VPINSRW        $0x01, 22(DX), X9, X9
-	VPINSRW        $0x02, 44(DX), X9, X9
-	VPINSRW        $0x03, 66(DX), X9, X9
-	VPINSRW        $0x04, 88(DX), X9, X9
-	VPINSRW        $0x05, 110(DX), X9, X9
-	VPINSRW        $0x06, 132(DX), X9, X9
-	VPINSRW        $0x07, 154(DX), X9, X9
-	VCVTPH2PS      X9, Y9
-	VMULPS         (SI), Y9, Y9
-	VMOVUPS        Y9, 96(SP)
-	VBROADCASTI128 6(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   2(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   (DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VBROADCASTSS   96(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 28(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   24(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   4(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       32(BX), Y10, Y9
-	VBROADCASTSS   100(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 50(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   46(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   8(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       64(BX), Y10, Y9
-	VBROADCASTSS   104(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 72(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   68(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   12(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       96(BX), Y10, Y9
-	VBROADCASTSS   108(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 94(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   90(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   16(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       128(BX), Y10, Y9
-	VBROADCASTSS   112(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 116(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   112(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   20(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       160(BX), Y10, Y9
-	VBROADCASTSS   116(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 138(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   134(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   24(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       192(BX), Y10, Y9
-	VBROADCASTSS   120(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 160(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   156(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   28(DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       224(BX), Y10, Y9
-	VBROADCASTSS   124(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
+	VPXOR          X7, X7, X7
+	VPINSRW        $0x00, (DX), X7, X7
+	VPINSRW        $0x01, 22(DX), X7, X7
+	VPINSRW        $0x02, 44(DX), X7, X7
+	VPINSRW        $0x03, 66(DX), X7, X7
+	VPINSRW        $0x04, 88(DX), X7, X7
+	VPINSRW        $0x05, 110(DX), X7, X7
+	VPINSRW        $0x06, 132(DX), X7, X7
+	VPINSRW        $0x07, 154(DX), X7, X7
+	VCVTPH2PS      X7, Y7
+	VMULPS         (SI), Y7, Y7
+	VMOVUPS        Y7, 96(SP)
+	VBROADCASTI128 6(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          2(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   (DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VBROADCASTSS   96(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 28(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          24(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   4(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       32(BX), Y8, Y7
+	VBROADCASTSS   100(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 50(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          46(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   8(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       64(BX), Y8, Y7
+	VBROADCASTSS   104(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 72(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          68(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   12(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       96(BX), Y8, Y7
+	VBROADCASTSS   108(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 94(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          90(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   16(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       128(BX), Y8, Y7
+	VBROADCASTSS   112(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 116(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          112(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   20(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       160(BX), Y8, Y7
+	VBROADCASTSS   116(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 138(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          134(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   24(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       192(BX), Y8, Y7
+	VBROADCASTSS   120(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 160(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          156(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   28(DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       224(BX), Y8, Y7
+	VBROADCASTSS   124(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
 	ADDQ           $0x000000b0, DX
 	ADDQ           $0x00000100, BX
 	ADDQ           $0x00000020, SI
@@ -8060,81 +7930,65 @@ blocks8End:
 	JL   blocks1End
 
 blocks1:
-	VBROADCASTI128 6(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   2(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   (DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VPBROADCASTW   (CX), X10
-	VCVTPH2PS      X10, Y10
-	VBROADCASTSS   (SI), Y11
-	VMULPS         Y11, Y10, Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
+	VBROADCASTI128 6(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          2(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   (DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VPBROADCASTW   (CX), X8
+	VCVTPH2PS      X8, Y8
+	VBROADCASTSS   (SI), Y9
+	VMULPS         Y9, Y8, Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
 	ADDQ           $0x00000016, CX
-	VBROADCASTI128 6(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   2(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   (DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VPBROADCASTW   (R9), X10
-	VCVTPH2PS      X10, Y10
-	VBROADCASTSS   (SI), Y11
-	VMULPS         Y11, Y10, Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
+	VBROADCASTI128 6(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          2(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   (DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VPBROADCASTW   (R9), X8
+	VCVTPH2PS      X8, Y8
+	VBROADCASTSS   (SI), Y9
+	VMULPS         Y9, Y8, Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
 	ADDQ           $0x00000016, R9
-	VBROADCASTI128 6(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   2(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   (DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VPBROADCASTW   (R10), X10
-	VCVTPH2PS      X10, Y10
-	VBROADCASTSS   (SI), Y11
-	VMULPS         Y11, Y10, Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
+	VBROADCASTI128 6(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          2(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   (DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VPBROADCASTW   (R10), X8
+	VCVTPH2PS      X8, Y8
+	VBROADCASTSS   (SI), Y9
+	VMULPS         Y9, Y8, Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
 	ADDQ           $0x00000016, R10
-	VBROADCASTI128 6(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   2(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPBROADCASTD   (DI), Y9
-	VPADDD         Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VPBROADCASTW   (DX), X10
-	VCVTPH2PS      X10, Y10
-	VBROADCASTSS   (SI), Y11
-	VMULPS         Y11, Y10, Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
+	VBROADCASTI128 6(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          2(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPBROADCASTD   (DI), Y7
+	VPADDD         Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VPBROADCASTW   (DX), X8
+	VCVTPH2PS      X8, Y8
+	VBROADCASTSS   (SI), Y9
+	VMULPS         Y9, Y8, Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
 	ADDQ           $0x00000016, DX
 	ADDQ           $0x00000020, BX
 	ADDQ           $0x00000004, SI
@@ -8144,11 +7998,11 @@ blocks1:
 
 blocks1End:
 	ADDQ         $0x01, R8
-	VUNPCKLPS    Y6, Y5, Y0
-	VUNPCKHPS    Y6, Y5, Y1
+	VUNPCKLPS    Y4, Y3, Y0
+	VUNPCKHPS    Y4, Y3, Y1
 	VADDPS       Y1, Y0, Y0
-	VUNPCKLPS    Y8, Y7, Y1
-	VUNPCKHPS    Y8, Y7, Y2
+	VUNPCKLPS    Y6, Y5, Y1
+	VUNPCKHPS    Y6, Y5, Y2
 	VADDPS       Y2, Y1, Y1
 	VUNPCKLPD    Y1, Y0, Y2
 	VUNPCKHPD    Y1, Y0, Y0
@@ -8160,157 +8014,123 @@ blocks1End:
 	RET
 
 // func Int8Dot1Q5_0VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
-// Requires: AVX, AVX2, AVX512VL, AVX512VNNI, F16C, FMA3
+// Requires: AVX, AVX2, AVX512BW, AVX512VL, AVX512VNNI, F16C, FMA3
 TEXT ·Int8Dot1Q5_0VNNI(SB), NOSPLIT, $32-56
 	MOVQ         y+0(FP), AX
 	MOVQ         w+8(FP), CX
 	MOVQ         stride+16(FP), DX
 	VPBROADCASTD nibbles<>+0(SB), Y0
 	VMOVDQU      upperNibbles<>+0(SB), Y1
-	VMOVDQU      spread<>+0(SB), Y2
-	VMOVDQU      select<>+0(SB), Y3
-	VPBROADCASTD fifths<>+0(SB), Y4
+	VPBROADCASTD fifths<>+0(SB), Y2
 	MOVQ         q+24(FP), DX
 	MOVQ         d+32(FP), BX
 	MOVQ         sums+40(FP), SI
 	MOVQ         blocks+48(FP), DI
-	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
 	SUBQ         $0x08, DI
 	JL           blocks8End
 
 blocks8:
-	VPXOR          X6, X6, X6
-	VPINSRW        $0x00, (CX), X6, X6
-	VPINSRW        $0x01, 22(CX), X6, X6
-	VPINSRW        $0x02, 44(CX), X6, X6
-	VPINSRW        $0x03, 66(CX), X6, X6
-	VPINSRW        $0x04, 88(CX), X6, X6
-	VPINSRW        $0x05, 110(CX), X6, X6
-	VPINSRW        $0x06, 132(CX), X6, X6
-	VPINSRW        $0x07, 154(CX), X6, X6
-	VCVTPH2PS      X6, Y6
-	VMULPS         (BX), Y6, Y6
-	VMOVUPS        Y6, (SP)
-	VBROADCASTI128 6(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   2(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPBROADCASTD   (SI), Y6
-	VPADDD         Y6, Y6, Y6
-	VPDPBUSD       (DX), Y7, Y6
-	VBROADCASTSS   (SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 28(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   24(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPBROADCASTD   4(SI), Y6
-	VPADDD         Y6, Y6, Y6
-	VPDPBUSD       32(DX), Y7, Y6
-	VBROADCASTSS   4(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 50(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   46(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPBROADCASTD   8(SI), Y6
-	VPADDD         Y6, Y6, Y6
-	VPDPBUSD       64(DX), Y7, Y6
-	VBROADCASTSS   8(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 72(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   68(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPBROADCASTD   12(SI), Y6
-	VPADDD         Y6, Y6, Y6
-	VPDPBUSD       96(DX), Y7, Y6
-	VBROADCASTSS   12(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 94(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   90(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPBROADCASTD   16(SI), Y6
-	VPADDD         Y6, Y6, Y6
-	VPDPBUSD       128(DX), Y7, Y6
-	VBROADCASTSS   16(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 116(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   112(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPBROADCASTD   20(SI), Y6
-	VPADDD         Y6, Y6, Y6
-	VPDPBUSD       160(DX), Y7, Y6
-	VBROADCASTSS   20(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 138(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   134(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPBROADCASTD   24(SI), Y6
-	VPADDD         Y6, Y6, Y6
-	VPDPBUSD       192(DX), Y7, Y6
-	VBROADCASTSS   24(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 160(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   156(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPBROADCASTD   28(SI), Y6
-	VPADDD         Y6, Y6, Y6
-	VPDPBUSD       224(DX), Y7, Y6
-	VBROADCASTSS   28(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
+	VPXOR          X4, X4, X4
+	VPINSRW        $0x00, (CX), X4, X4
+	VPINSRW        $0x01, 22(CX), X4, X4
+	VPINSRW        $0x02, 44(CX), X4, X4
+	VPINSRW        $0x03, 66(CX), X4, X4
+	VPINSRW        $0x04, 88(CX), X4, X4
+	VPINSRW        $0x05, 110(CX), X4, X4
+	VPINSRW        $0x06, 132(CX), X4, X4
+	VPINSRW        $0x07, 154(CX), X4, X4
+	VCVTPH2PS      X4, Y4
+	VMULPS         (BX), Y4, Y4
+	VMOVUPS        Y4, (SP)
+	VBROADCASTI128 6(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          2(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPBROADCASTD   (SI), Y4
+	VPADDD         Y4, Y4, Y4
+	VPDPBUSD       (DX), Y5, Y4
+	VBROADCASTSS   (SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 28(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          24(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPBROADCASTD   4(SI), Y4
+	VPADDD         Y4, Y4, Y4
+	VPDPBUSD       32(DX), Y5, Y4
+	VBROADCASTSS   4(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 50(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          46(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPBROADCASTD   8(SI), Y4
+	VPADDD         Y4, Y4, Y4
+	VPDPBUSD       64(DX), Y5, Y4
+	VBROADCASTSS   8(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 72(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          68(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPBROADCASTD   12(SI), Y4
+	VPADDD         Y4, Y4, Y4
+	VPDPBUSD       96(DX), Y5, Y4
+	VBROADCASTSS   12(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 94(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          90(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPBROADCASTD   16(SI), Y4
+	VPADDD         Y4, Y4, Y4
+	VPDPBUSD       128(DX), Y5, Y4
+	VBROADCASTSS   16(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 116(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          112(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPBROADCASTD   20(SI), Y4
+	VPADDD         Y4, Y4, Y4
+	VPDPBUSD       160(DX), Y5, Y4
+	VBROADCASTSS   20(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 138(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          134(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPBROADCASTD   24(SI), Y4
+	VPADDD         Y4, Y4, Y4
+	VPDPBUSD       192(DX), Y5, Y4
+	VBROADCASTSS   24(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 160(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          156(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPBROADCASTD   28(SI), Y4
+	VPADDD         Y4, Y4, Y4
+	VPDPBUSD       224(DX), Y5, Y4
+	VBROADCASTSS   28(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
 	ADDQ           $0x000000b0, CX
 	ADDQ           $0x00000100, DX
 	ADDQ           $0x00000020, BX
@@ -8324,24 +8144,20 @@ blocks8End:
 	JL   blocks1End
 
 blocks1:
-	VBROADCASTI128 6(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   2(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPBROADCASTD   (SI), Y6
-	VPADDD         Y6, Y6, Y6
-	VPDPBUSD       (DX), Y7, Y6
-	VPBROADCASTW   (CX), X7
-	VCVTPH2PS      X7, Y7
-	VBROADCASTSS   (BX), Y8
-	VMULPS         Y8, Y7, Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
+	VBROADCASTI128 6(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          2(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPBROADCASTD   (SI), Y4
+	VPADDD         Y4, Y4, Y4
+	VPDPBUSD       (DX), Y5, Y4
+	VPBROADCASTW   (CX), X5
+	VCVTPH2PS      X5, Y5
+	VBROADCASTSS   (BX), Y6
+	VMULPS         Y6, Y5, Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
 	ADDQ           $0x00000016, CX
 	ADDQ           $0x00000020, DX
 	ADDQ           $0x00000004, BX
@@ -8351,11 +8167,11 @@ blocks1:
 
 blocks1End:
 	ADDQ         $0x01, DI
-	VUNPCKLPS    Y5, Y5, Y0
-	VUNPCKHPS    Y5, Y5, Y1
+	VUNPCKLPS    Y3, Y3, Y0
+	VUNPCKHPS    Y3, Y3, Y1
 	VADDPS       Y1, Y0, Y0
-	VUNPCKLPS    Y5, Y5, Y1
-	VUNPCKHPS    Y5, Y5, Y2
+	VUNPCKLPS    Y3, Y3, Y1
+	VUNPCKHPS    Y3, Y3, Y2
 	VADDPS       Y2, Y1, Y1
 	VUNPCKLPD    Y1, Y0, Y2
 	VUNPCKHPD    Y1, Y0, Y0
@@ -8367,16 +8183,14 @@ blocks1End:
 	RET
 
 // func Int8Dot4Q5_1VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
-// Requires: AVX, AVX2, AVX512VL, AVX512VNNI, F16C, FMA3
+// Requires: AVX, AVX2, AVX512BW, AVX512VL, AVX512VNNI, F16C, FMA3
 TEXT ·Int8Dot4Q5_1VNNI(SB), NOSPLIT, $128-56
 	MOVQ         y+0(FP), AX
 	MOVQ         w+8(FP), CX
 	MOVQ         stride+16(FP), DX
 	VPBROADCASTD nibbles<>+0(SB), Y0
 	VMOVDQU      upperNibbles<>+0(SB), Y1
-	VMOVDQU      spread<>+0(SB), Y2
-	VMOVDQU      select<>+0(SB), Y3
-	VPBROADCASTD fifths<>+0(SB), Y4
+	VPBROADCASTD fifths<>+0(SB), Y2
 	MOVQ         q+24(FP), BX
 	MOVQ         d+32(FP), SI
 	MOVQ         sums+40(FP), DI
@@ -8384,549 +8198,421 @@ TEXT ·Int8Dot4Q5_1VNNI(SB), NOSPLIT, $128-56
 	LEAQ         (CX)(DX*1), R9
 	LEAQ         (R9)(DX*1), R10
 	LEAQ         (R10)(DX*1), DX
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y4, Y4, Y4
 	VPXOR        Y5, Y5, Y5
 	VPXOR        Y6, Y6, Y6
-	VPXOR        Y7, Y7, Y7
-	VPXOR        Y8, Y8, Y8
 	SUBQ         $0x08, R8
 	JL           blocks8End
 
 blocks8:
-	VMOVD          (CX), X10
-	VPINSRD        $0x01, 24(CX), X10, X10
-	VPINSRD        $0x02, 48(CX), X10, X10
-	VPINSRD        $0x03, 72(CX), X10, X10
-	VMOVD          96(CX), X11
-	VPINSRD        $0x01, 120(CX), X11, X11
-	VPINSRD        $0x02, 144(CX), X11, X11
-	VPINSRD        $0x03, 168(CX), X11, X11
-	VPXOR          Y9, Y9, Y9
-	VPBLENDW       $0xaa, X9, X10, X9
-	VPXOR          Y12, Y12, Y12
-	VPBLENDW       $0xaa, X12, X11, X12
-	VPACKUSDW      X12, X9, X9
-	VCVTPH2PS      X9, Y9
-	VPSRLD         $0x10, X10, X10
-	VPSRLD         $0x10, X11, X11
-	VPACKUSDW      X11, X10, X10
-	VCVTPH2PS      X10, Y10
-	VFMADD231PS    (DI), Y10, Y5
-	VMULPS         (SI), Y9, Y9
-	VMOVUPS        Y9, (SP)
-	VBROADCASTI128 8(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   4(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VBROADCASTSS   (SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 32(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   28(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       32(BX), Y10, Y9
-	VBROADCASTSS   4(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 56(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   52(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       64(BX), Y10, Y9
-	VBROADCASTSS   8(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 80(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   76(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       96(BX), Y10, Y9
-	VBROADCASTSS   12(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 104(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   100(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       128(BX), Y10, Y9
-	VBROADCASTSS   16(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 128(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   124(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       160(BX), Y10, Y9
-	VBROADCASTSS   20(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 152(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   148(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       192(BX), Y10, Y9
-	VBROADCASTSS   24(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTI128 176(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   172(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       224(BX), Y10, Y9
-	VBROADCASTSS   28(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
+	VMOVD          (CX), X8
+	VPINSRD        $0x01, 24(CX), X8, X8
+	VPINSRD        $0x02, 48(CX), X8, X8
+	VPINSRD        $0x03, 72(CX), X8, X8
+	VMOVD          96(CX), X9
+	VPINSRD        $0x01, 120(CX), X9, X9
+	VPINSRD        $0x02, 144(CX), X9, X9
+	VPINSRD        $0x03, 168(CX), X9, X9
+	VPXOR          Y7, Y7, Y7
+	VPBLENDW       $0xaa, X7, X8, X7
+	VPXOR          Y10, Y10, Y10
+	VPBLENDW       $0xaa, X10, X9, X10
+	VPACKUSDW      X10, X7, X7
+	VCVTPH2PS      X7, Y7
+	VPSRLD         $0x10, X8, X8
+	VPSRLD         $0x10, X9, X9
+	VPACKUSDW      X9, X8, X8
+	VCVTPH2PS      X8, Y8
+	VFMADD231PS    (DI), Y8, Y3
+	VMULPS         (SI), Y7, Y7
+	VMOVUPS        Y7, (SP)
+	VBROADCASTI128 8(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          4(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VBROADCASTSS   (SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 32(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          28(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       32(BX), Y8, Y7
+	VBROADCASTSS   4(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 56(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          52(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       64(BX), Y8, Y7
+	VBROADCASTSS   8(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 80(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          76(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       96(BX), Y8, Y7
+	VBROADCASTSS   12(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 104(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          100(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       128(BX), Y8, Y7
+	VBROADCASTSS   16(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 128(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          124(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       160(BX), Y8, Y7
+	VBROADCASTSS   20(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 152(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          148(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       192(BX), Y8, Y7
+	VBROADCASTSS   24(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTI128 176(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          172(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       224(BX), Y8, Y7
+	VBROADCASTSS   28(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
 	ADDQ           $0x000000c0, CX
-	VMOVD          (R9), X10
-	VPINSRD        $0x01, 24(R9), X10, X10
-	VPINSRD        $0x02, 48(R9), X10, X10
-	VPINSRD        $0x03, 72(R9), X10, X10
-	VMOVD          96(R9), X11
-	VPINSRD        $0x01, 120(R9), X11, X11
-	VPINSRD        $0x02, 144(R9), X11, X11
-	VPINSRD        $0x03, 168(R9), X11, X11
-	VPXOR          Y9, Y9, Y9
-	VPBLENDW       $0xaa, X9, X10, X9
-	VPXOR          Y12, Y12, Y12
-	VPBLENDW       $0xaa, X12, X11, X12
-	VPACKUSDW      X12, X9, X9
-	VCVTPH2PS      X9, Y9
-	VPSRLD         $0x10, X10, X10
-	VPSRLD         $0x10, X11, X11
-	VPACKUSDW      X11, X10, X10
-	VCVTPH2PS      X10, Y10
-	VFMADD231PS    (DI), Y10, Y6
-	VMULPS         (SI), Y9, Y9
-	VMOVUPS        Y9, 32(SP)
-	VBROADCASTI128 8(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   4(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VBROADCASTSS   32(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 32(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   28(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       32(BX), Y10, Y9
-	VBROADCASTSS   36(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 56(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   52(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       64(BX), Y10, Y9
-	VBROADCASTSS   40(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 80(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   76(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       96(BX), Y10, Y9
-	VBROADCASTSS   44(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 104(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   100(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       128(BX), Y10, Y9
-	VBROADCASTSS   48(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 128(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   124(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       160(BX), Y10, Y9
-	VBROADCASTSS   52(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 152(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   148(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       192(BX), Y10, Y9
-	VBROADCASTSS   56(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTI128 176(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   172(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       224(BX), Y10, Y9
-	VBROADCASTSS   60(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
+	VMOVD          (R9), X8
+	VPINSRD        $0x01, 24(R9), X8, X8
+	VPINSRD        $0x02, 48(R9), X8, X8
+	VPINSRD        $0x03, 72(R9), X8, X8
+	VMOVD          96(R9), X9
+	VPINSRD        $0x01, 120(R9), X9, X9
+	VPINSRD        $0x02, 144(R9), X9, X9
+	VPINSRD        $0x03, 168(R9), X9, X9
+	VPXOR          Y7, Y7, Y7
+	VPBLENDW       $0xaa, X7, X8, X7
+	VPXOR          Y10, Y10, Y10
+	VPBLENDW       $0xaa, X10, X9, X10
+	VPACKUSDW      X10, X7, X7
+	VCVTPH2PS      X7, Y7
+	VPSRLD         $0x10, X8, X8
+	VPSRLD         $0x10, X9, X9
+	VPACKUSDW      X9, X8, X8
+	VCVTPH2PS      X8, Y8
+	VFMADD231PS    (DI), Y8, Y4
+	VMULPS         (SI), Y7, Y7
+	VMOVUPS        Y7, 32(SP)
+	VBROADCASTI128 8(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          4(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VBROADCASTSS   32(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 32(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          28(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       32(BX), Y8, Y7
+	VBROADCASTSS   36(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 56(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          52(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       64(BX), Y8, Y7
+	VBROADCASTSS   40(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 80(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          76(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       96(BX), Y8, Y7
+	VBROADCASTSS   44(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 104(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          100(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       128(BX), Y8, Y7
+	VBROADCASTSS   48(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 128(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          124(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       160(BX), Y8, Y7
+	VBROADCASTSS   52(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 152(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          148(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       192(BX), Y8, Y7
+	VBROADCASTSS   56(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTI128 176(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          172(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       224(BX), Y8, Y7
+	VBROADCASTSS   60(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
 	ADDQ           $0x000000c0, R9
-	VMOVD          (R10), X10
-	VPINSRD        $0x01, 24(R10), X10, X10
-	VPINSRD        $0x02, 48(R10), X10, X10
-	VPINSRD        $0x03, 72(R10), X10, X10
-	VMOVD          96(R10), X11
-	VPINSRD        $0x01, 120(R10), X11, X11
-	VPINSRD        $0x02, 144(R10), X11, X11
-	VPINSRD        $0x03, 168(R10), X11, X11
-	VPXOR          Y9, Y9, Y9
-	VPBLENDW       $0xaa, X9, X10, X9
-	VPXOR          Y12, Y12, Y12
-	VPBLENDW       $0xaa, X12, X11, X12
-	VPACKUSDW      X12, X9, X9
-	VCVTPH2PS      X9, Y9
-	VPSRLD         $0x10, X10, X10
-	VPSRLD         $0x10, X11, X11
-	VPACKUSDW      X11, X10, X10
-	VCVTPH2PS      X10, Y10
-	VFMADD231PS    (DI), Y10, Y7
-	VMULPS         (SI), Y9, Y9
-	VMOVUPS        Y9, 64(SP)
-	VBROADCASTI128 8(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   4(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VBROADCASTSS   64(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 32(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   28(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       32(BX), Y10, Y9
-	VBROADCASTSS   68(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 56(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   52(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       64(BX), Y10, Y9
-	VBROADCASTSS   72(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 80(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   76(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       96(BX), Y10, Y9
-	VBROADCASTSS   76(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 104(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   100(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       128(BX), Y10, Y9
-	VBROADCASTSS   80(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 128(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   124(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       160(BX), Y10, Y9
-	VBROADCASTSS   84(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 152(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   148(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       192(BX), Y10, Y9
-	VBROADCASTSS   88(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTI128 176(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   172(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       224(BX), Y10, Y9
-	VBROADCASTSS   92(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
+	VMOVD          (R10), X8
+	VPINSRD        $0x01, 24(R10), X8, X8
+	VPINSRD        $0x02, 48(R10), X8, X8
+	VPINSRD        $0x03, 72(R10), X8, X8
+	VMOVD          96(R10), X9
+	VPINSRD        $0x01, 120(R10), X9, X9
+	VPINSRD        $0x02, 144(R10), X9, X9
+	VPINSRD        $0x03, 168(R10), X9, X9
+	VPXOR          Y7, Y7, Y7
+	VPBLENDW       $0xaa, X7, X8, X7
+	VPXOR          Y10, Y10, Y10
+	VPBLENDW       $0xaa, X10, X9, X10
+	VPACKUSDW      X10, X7, X7
+	VCVTPH2PS      X7, Y7
+	VPSRLD         $0x10, X8, X8
+	VPSRLD         $0x10, X9, X9
+	VPACKUSDW      X9, X8, X8
+	VCVTPH2PS      X8, Y8
+	VFMADD231PS    (DI), Y8, Y5
+	VMULPS         (SI), Y7, Y7
+	VMOVUPS        Y7, 64(SP)
+	VBROADCASTI128 8(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          4(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VBROADCASTSS   64(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 32(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          28(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       32(BX), Y8, Y7
+	VBROADCASTSS   68(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 56(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          52(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       64(BX), Y8, Y7
+	VBROADCASTSS   72(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 80(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          76(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       96(BX), Y8, Y7
+	VBROADCASTSS   76(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 104(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          100(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       128(BX), Y8, Y7
+	VBROADCASTSS   80(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 128(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          124(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       160(BX), Y8, Y7
+	VBROADCASTSS   84(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 152(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          148(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       192(BX), Y8, Y7
+	VBROADCASTSS   88(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTI128 176(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          172(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       224(BX), Y8, Y7
+	VBROADCASTSS   92(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
 	ADDQ           $0x000000c0, R10
-	VMOVD          (DX), X10
-	VPINSRD        $0x01, 24(DX), X10, X10
-	VPINSRD        $0x02, 48(DX), X10, X10
-	VPINSRD        $0x03, 72(DX), X10, X10
-	VMOVD          96(DX), X11
-	VPINSRD        $0x01, 120(DX), X11, X11
-	VPINSRD        $0x02, 144(DX), X11, X11
-	VPINSRD        $0x03, 168(DX), X11, X11
-	VPXOR          Y9, Y9, Y9
-	VPBLENDW       $0xaa, X9, X10, X9
-	VPXOR          Y12, Y12, Y12
-	VPBLENDW       $0xaa, X12, X11, X12
-	VPACKUSDW      X12, X9, X9
-	VCVTPH2PS      X9, Y9
-	VPSRLD         $0x10, X10, X10
-	VPSRLD         $0x10, X11, X11
-	VPACKUSDW      X11, X10, X10
-	VCVTPH2PS      X10, Y10
-	VFMADD231PS    (DI), Y10, Y8
-	VMULPS         (SI), Y9, Y9
-	VMOVUPS        Y9, 96(SP)
-	VBROADCASTI128 8(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   4(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VBROADCASTSS   96(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 32(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   28(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       32(BX), Y10, Y9
-	VBROADCASTSS   100(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 56(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   52(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       64(BX), Y10, Y9
-	VBROADCASTSS   104(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 80(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   76(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       96(BX), Y10, Y9
-	VBROADCASTSS   108(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 104(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   100(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       128(BX), Y10, Y9
-	VBROADCASTSS   112(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 128(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   124(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       160(BX), Y10, Y9
-	VBROADCASTSS   116(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 152(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   148(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       192(BX), Y10, Y9
-	VBROADCASTSS   120(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTI128 176(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   172(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       224(BX), Y10, Y9
-	VBROADCASTSS   124(SP), Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
+	VMOVD          (DX), X8
+	VPINSRD        $0x01, 24(DX), X8, X8
+	VPINSRD        $0x02, 48(DX), X8, X8
+	VPINSRD        $0x03, 72(DX), X8, X8
+	VMOVD          96(DX), X9
+	VPINSRD        $0x01, 120(DX), X9, X9
+	VPINSRD        $0x02, 144(DX), X9, X9
+	VPINSRD        $0x03, 168(DX), X9, X9
+	VPXOR          Y7, Y7, Y7
+	VPBLENDW       $0xaa, X7, X8, X7
+	VPXOR          Y10, Y10, Y10
+	VPBLENDW       $0xaa, X10, X9, X10
+	VPACKUSDW      X10, X7, X7
+	VCVTPH2PS      X7, Y7
+	VPSRLD         $0x10, X8, X8
+	VPSRLD         $0x10, X9, X9
+	VPACKUSDW      X9, X8, X8
+	VCVTPH2PS      X8, Y8
+	VFMADD231PS    (DI), Y8, Y6
+	VMULPS         (SI), Y7, Y7
+	VMOVUPS        Y7, 96(SP)
+	VBROADCASTI128 8(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          4(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VBROADCASTSS   96(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 32(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          28(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       32(BX), Y8, Y7
+	VBROADCASTSS   100(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 56(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          52(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       64(BX), Y8, Y7
+	VBROADCASTSS   104(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 80(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          76(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       96(BX), Y8, Y7
+	VBROADCASTSS   108(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 104(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          100(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       128(BX), Y8, Y7
+	VBROADCASTSS   112(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 128(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          124(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       160(BX), Y8, Y7
+	VBROADCASTSS   116(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 152(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          148(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       192(BX), Y8, Y7
+	VBROADCASTSS   120(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTI128 176(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          172(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       224(BX), Y8, Y7
+	VBROADCASTSS   124(SP), Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
 	ADDQ           $0x000000c0, DX
 	ADDQ           $0x00000100, BX
 	ADDQ           $0x00000020, SI
@@ -8940,101 +8626,85 @@ blocks8End:
 	JL   blocks1End
 
 blocks1:
-	VBROADCASTI128 8(CX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   4(CX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VPBROADCASTD   (CX), X10
-	VCVTPH2PS      X10, Y11
-	VMOVSLDUP      Y11, Y10
-	VMOVSHDUP      Y11, Y11
-	VBROADCASTSS   (SI), Y12
-	VMULPS         Y12, Y10, Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y5
-	VBROADCASTSS   (DI), Y12
-	VBROADCASTSS   eighth<>+0(SB), Y9
-	VMULPS         Y9, Y12, Y12
-	VFMADD231PS    Y12, Y11, Y5
+	VBROADCASTI128 8(CX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          4(CX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VPBROADCASTD   (CX), X8
+	VCVTPH2PS      X8, Y9
+	VMOVSLDUP      Y9, Y8
+	VMOVSHDUP      Y9, Y9
+	VBROADCASTSS   (SI), Y10
+	VMULPS         Y10, Y8, Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y3
+	VBROADCASTSS   (DI), Y10
+	VBROADCASTSS   eighth<>+0(SB), Y7
+	VMULPS         Y7, Y10, Y10
+	VFMADD231PS    Y10, Y9, Y3
 	ADDQ           $0x00000018, CX
-	VBROADCASTI128 8(R9), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   4(R9), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VPBROADCASTD   (R9), X10
-	VCVTPH2PS      X10, Y11
-	VMOVSLDUP      Y11, Y10
-	VMOVSHDUP      Y11, Y11
-	VBROADCASTSS   (SI), Y12
-	VMULPS         Y12, Y10, Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y6
-	VBROADCASTSS   (DI), Y12
-	VBROADCASTSS   eighth<>+0(SB), Y9
-	VMULPS         Y9, Y12, Y12
-	VFMADD231PS    Y12, Y11, Y6
+	VBROADCASTI128 8(R9), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          4(R9), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VPBROADCASTD   (R9), X8
+	VCVTPH2PS      X8, Y9
+	VMOVSLDUP      Y9, Y8
+	VMOVSHDUP      Y9, Y9
+	VBROADCASTSS   (SI), Y10
+	VMULPS         Y10, Y8, Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y4
+	VBROADCASTSS   (DI), Y10
+	VBROADCASTSS   eighth<>+0(SB), Y7
+	VMULPS         Y7, Y10, Y10
+	VFMADD231PS    Y10, Y9, Y4
 	ADDQ           $0x00000018, R9
-	VBROADCASTI128 8(R10), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   4(R10), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VPBROADCASTD   (R10), X10
-	VCVTPH2PS      X10, Y11
-	VMOVSLDUP      Y11, Y10
-	VMOVSHDUP      Y11, Y11
-	VBROADCASTSS   (SI), Y12
-	VMULPS         Y12, Y10, Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y7
-	VBROADCASTSS   (DI), Y12
-	VBROADCASTSS   eighth<>+0(SB), Y9
-	VMULPS         Y9, Y12, Y12
-	VFMADD231PS    Y12, Y11, Y7
+	VBROADCASTI128 8(R10), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          4(R10), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VPBROADCASTD   (R10), X8
+	VCVTPH2PS      X8, Y9
+	VMOVSLDUP      Y9, Y8
+	VMOVSHDUP      Y9, Y9
+	VBROADCASTSS   (SI), Y10
+	VMULPS         Y10, Y8, Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y5
+	VBROADCASTSS   (DI), Y10
+	VBROADCASTSS   eighth<>+0(SB), Y7
+	VMULPS         Y7, Y10, Y10
+	VFMADD231PS    Y10, Y9, Y5
 	ADDQ           $0x00000018, R10
-	VBROADCASTI128 8(DX), Y10
-	VPSRLVD        Y1, Y10, Y10
-	VPAND          Y0, Y10, Y10
-	VPBROADCASTD   4(DX), Y9
-	VPSHUFB        Y2, Y9, Y9
-	VPAND          Y3, Y9, Y9
-	VPCMPEQB       Y3, Y9, Y9
-	VPAND          Y4, Y9, Y9
-	VPOR           Y9, Y10, Y10
-	VPXOR          Y9, Y9, Y9
-	VPDPBUSD       (BX), Y10, Y9
-	VPBROADCASTD   (DX), X10
-	VCVTPH2PS      X10, Y11
-	VMOVSLDUP      Y11, Y10
-	VMOVSHDUP      Y11, Y11
-	VBROADCASTSS   (SI), Y12
-	VMULPS         Y12, Y10, Y10
-	VCVTDQ2PS      Y9, Y9
-	VFMADD231PS    Y9, Y10, Y8
-	VBROADCASTSS   (DI), Y12
-	VBROADCASTSS   eighth<>+0(SB), Y9
-	VMULPS         Y9, Y12, Y12
-	VFMADD231PS    Y12, Y11, Y8
+	VBROADCASTI128 8(DX), Y8
+	VPSRLVD        Y1, Y8, Y8
+	VPAND          Y0, Y8, Y8
+	KMOVD          4(DX), K1
+	VPADDB         Y2, Y8, K1, Y8
+	VPXOR          Y7, Y7, Y7
+	VPDPBUSD       (BX), Y8, Y7
+	VPBROADCASTD   (DX), X8
+	VCVTPH2PS      X8, Y9
+	VMOVSLDUP      Y9, Y8
+	VMOVSHDUP      Y9, Y9
+	VBROADCASTSS   (SI), Y10
+	VMULPS         Y10, Y8, Y8
+	VCVTDQ2PS      Y7, Y7
+	VFMADD231PS    Y7, Y8, Y6
+	VBROADCASTSS   (DI), Y10
+	VBROADCASTSS   eighth<>+0(SB), Y7
+	VMULPS         Y7, Y10, Y10
+	VFMADD231PS    Y10, Y9, Y6
 	ADDQ           $0x00000018, DX
 	ADDQ           $0x00000020, BX
 	ADDQ           $0x00000004, SI
@@ -9044,11 +8714,11 @@ blocks1:
 
 blocks1End:
 	ADDQ         $0x01, R8
-	VUNPCKLPS    Y6, Y5, Y0
-	VUNPCKHPS    Y6, Y5, Y1
+	VUNPCKLPS    Y4, Y3, Y0
+	VUNPCKHPS    Y4, Y3, Y1
 	VADDPS       Y1, Y0, Y0
-	VUNPCKLPS    Y8, Y7, Y1
-	VUNPCKHPS    Y8, Y7, Y2
+	VUNPCKLPS    Y6, Y5, Y1
+	VUNPCKHPS    Y6, Y5, Y2
 	VADDPS       Y2, Y1, Y1
 	VUNPCKLPD    Y1, Y0, Y2
 	VUNPCKHPD    Y1, Y0, Y0
@@ -9060,158 +8730,124 @@ blocks1End:
 	RET
 
 // func Int8Dot1Q5_1VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
-// Requires: AVX, AVX2, AVX512VL, AVX512VNNI, F16C, FMA3
+// Requires: AVX, AVX2, AVX512BW, AVX512VL, AVX512VNNI, F16C, FMA3
 TEXT ·Int8Dot1Q5_1VNNI(SB), NOSPLIT, $32-56
 	MOVQ         y+0(FP), AX
 	MOVQ         w+8(FP), CX
 	MOVQ         stride+16(FP), DX
 	VPBROADCASTD nibbles<>+0(SB), Y0
 	VMOVDQU      upperNibbles<>+0(SB), Y1
-	VMOVDQU      spread<>+0(SB), Y2
-	VMOVDQU      select<>+0(SB), Y3
-	VPBROADCASTD fifths<>+0(SB), Y4
+	VPBROADCASTD fifths<>+0(SB), Y2
 	MOVQ         q+24(FP), DX
 	MOVQ         d+32(FP), BX
 	MOVQ         sums+40(FP), SI
 	MOVQ         blocks+48(FP), DI
-	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
 	SUBQ         $0x08, DI
 	JL           blocks8End
 
 blocks8:
-	VMOVD          (CX), X7
-	VPINSRD        $0x01, 24(CX), X7, X7
-	VPINSRD        $0x02, 48(CX), X7, X7
-	VPINSRD        $0x03, 72(CX), X7, X7
-	VMOVD          96(CX), X8
-	VPINSRD        $0x01, 120(CX), X8, X8
-	VPINSRD        $0x02, 144(CX), X8, X8
-	VPINSRD        $0x03, 168(CX), X8, X8
-	VPXOR          Y6, Y6, Y6
-	VPBLENDW       $0xaa, X6, X7, X6
-	VPXOR          Y9, Y9, Y9
-	VPBLENDW       $0xaa, X9, X8, X9
-	VPACKUSDW      X9, X6, X6
-	VCVTPH2PS      X6, Y6
-	VPSRLD         $0x10, X7, X7
-	VPSRLD         $0x10, X8, X8
-	VPACKUSDW      X8, X7, X7
-	VCVTPH2PS      X7, Y7
-	VFMADD231PS    (SI), Y7, Y5
-	VMULPS         (BX), Y6, Y6
-	VMOVUPS        Y6, (SP)
-	VBROADCASTI128 8(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   4(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPXOR          Y6, Y6, Y6
-	VPDPBUSD       (DX), Y7, Y6
-	VBROADCASTSS   (SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 32(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   28(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPXOR          Y6, Y6, Y6
-	VPDPBUSD       32(DX), Y7, Y6
-	VBROADCASTSS   4(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 56(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   52(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPXOR          Y6, Y6, Y6
-	VPDPBUSD       64(DX), Y7, Y6
-	VBROADCASTSS   8(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 80(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   76(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPXOR          Y6, Y6, Y6
-	VPDPBUSD       96(DX), Y7, Y6
-	VBROADCASTSS   12(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 104(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   100(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPXOR          Y6, Y6, Y6
-	VPDPBUSD       128(DX), Y7, Y6
-	VBROADCASTSS   16(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 128(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   124(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPXOR          Y6, Y6, Y6
-	VPDPBUSD       160(DX), Y7, Y6
-	VBROADCASTSS   20(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 152(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   148(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPXOR          Y6, Y6, Y6
-	VPDPBUSD       192(DX), Y7, Y6
-	VBROADCASTSS   24(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTI128 176(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   172(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPXOR          Y6, Y6, Y6
-	VPDPBUSD       224(DX), Y7, Y6
-	VBROADCASTSS   28(SP), Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
+	VMOVD          (CX), X5
+	VPINSRD        $0x01, 24(CX), X5, X5
+	VPINSRD        $0x02, 48(CX), X5, X5
+	VPINSRD        $0x03, 72(CX), X5, X5
+	VMOVD          96(CX), X6
+	VPINSRD        $0x01, 120(CX), X6, X6
+	VPINSRD        $0x02, 144(CX), X6, X6
+	VPINSRD        $0x03, 168(CX), X6, X6
+	VPXOR          Y4, Y4, Y4
+	VPBLENDW       $0xaa, X4, X5, X4
+	VPXOR          Y7, Y7, Y7
+	VPBLENDW       $0xaa, X7, X6, X7
+	VPACKUSDW      X7, X4, X4
+	VCVTPH2PS      X4, Y4
+	VPSRLD         $0x10, X5, X5
+	VPSRLD         $0x10, X6, X6
+	VPACKUSDW      X6, X5, X5
+	VCVTPH2PS      X5, Y5
+	VFMADD231PS    (SI), Y5, Y3
+	VMULPS         (BX), Y4, Y4
+	VMOVUPS        Y4, (SP)
+	VBROADCASTI128 8(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          4(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPXOR          Y4, Y4, Y4
+	VPDPBUSD       (DX), Y5, Y4
+	VBROADCASTSS   (SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 32(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          28(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPXOR          Y4, Y4, Y4
+	VPDPBUSD       32(DX), Y5, Y4
+	VBROADCASTSS   4(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 56(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          52(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPXOR          Y4, Y4, Y4
+	VPDPBUSD       64(DX), Y5, Y4
+	VBROADCASTSS   8(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 80(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          76(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPXOR          Y4, Y4, Y4
+	VPDPBUSD       96(DX), Y5, Y4
+	VBROADCASTSS   12(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 104(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          100(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPXOR          Y4, Y4, Y4
+	VPDPBUSD       128(DX), Y5, Y4
+	VBROADCASTSS   16(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 128(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          124(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPXOR          Y4, Y4, Y4
+	VPDPBUSD       160(DX), Y5, Y4
+	VBROADCASTSS   20(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 152(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          148(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPXOR          Y4, Y4, Y4
+	VPDPBUSD       192(DX), Y5, Y4
+	VBROADCASTSS   24(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTI128 176(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          172(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPXOR          Y4, Y4, Y4
+	VPDPBUSD       224(DX), Y5, Y4
+	VBROADCASTSS   28(SP), Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
 	ADDQ           $0x000000c0, CX
 	ADDQ           $0x00000100, DX
 	ADDQ           $0x00000020, BX
@@ -9225,29 +8861,25 @@ blocks8End:
 	JL   blocks1End
 
 blocks1:
-	VBROADCASTI128 8(CX), Y7
-	VPSRLVD        Y1, Y7, Y7
-	VPAND          Y0, Y7, Y7
-	VPBROADCASTD   4(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
-	VPAND          Y4, Y6, Y6
-	VPOR           Y6, Y7, Y7
-	VPXOR          Y6, Y6, Y6
-	VPDPBUSD       (DX), Y7, Y6
-	VPBROADCASTD   (CX), X7
-	VCVTPH2PS      X7, Y8
-	VMOVSLDUP      Y8, Y7
-	VMOVSHDUP      Y8, Y8
-	VBROADCASTSS   (BX), Y9
-	VMULPS         Y9, Y7, Y7
-	VCVTDQ2PS      Y6, Y6
-	VFMADD231PS    Y6, Y7, Y5
-	VBROADCASTSS   (SI), Y9
-	VBROADCASTSS   eighth<>+0(SB), Y6
-	VMULPS         Y6, Y9, Y9
-	VFMADD231PS    Y9, Y8, Y5
+	VBROADCASTI128 8(CX), Y5
+	VPSRLVD        Y1, Y5, Y5
+	VPAND          Y0, Y5, Y5
+	KMOVD          4(CX), K1
+	VPADDB         Y2, Y5, K1, Y5
+	VPXOR          Y4, Y4, Y4
+	VPDPBUSD       (DX), Y5, Y4
+	VPBROADCASTD   (CX), X5
+	VCVTPH2PS      X5, Y6
+	VMOVSLDUP      Y6, Y5
+	VMOVSHDUP      Y6, Y6
+	VBROADCASTSS   (BX), Y7
+	VMULPS         Y7, Y5, Y5
+	VCVTDQ2PS      Y4, Y4
+	VFMADD231PS    Y4, Y5, Y3
+	VBROADCASTSS   (SI), Y7
+	VBROADCASTSS   eighth<>+0(SB), Y4
+	VMULPS         Y4, Y7, Y7
+	VFMADD231PS    Y7, Y6, Y3
 	ADDQ           $0x00000018, CX
 	ADDQ           $0x00000020, DX
 	ADDQ           $0x00000004, BX
@@ -9257,11 +8889,11 @@ blocks1:
 
 blocks1End:
 	ADDQ         $0x01, DI
-	VUNPCKLPS    Y5, Y5, Y0
-	VUNPCKHPS    Y5, Y5, Y1
+	VUNPCKLPS    Y3, Y3, Y0
+	VUNPCKHPS    Y3, Y3, Y1
 	VADDPS       Y1, Y0, Y0
-	VUNPCKLPS    Y5, Y5, Y1
-	VUNPCKHPS    Y5, Y5, Y2
+	VUNPCKLPS    Y3, Y3, Y1
+	VUNPCKHPS    Y3, Y3, Y2
 	VADDPS       Y2, Y1, Y1
 	VUNPCKLPD    Y1, Y0, Y2
 	VUNPCKHPD    Y1, Y0, Y0
@@ -11874,19 +11506,19 @@ TEXT ·CodesQ5_0AVX2(SB), NOSPLIT, $0-24
 	MOVQ         blocks+16(FP), DX
 	VPBROADCASTD nibbles<>+0(SB), Y0
 	VMOVDQU      upperNibbles<>+0(SB), Y1
-	VMOVDQU      spread<>+0(SB), Y2
-	VMOVDQU      select<>+0(SB), Y3
-	VPBROADCASTD fifths<>+0(SB), Y4
+	VPBROADCASTD fifths<>+0(SB), Y2
+	VMOVDQU      spread<>+0(SB), Y3
+	VMOVDQU      single<>+0(SB), Y4
 
 block:
 	VBROADCASTI128 6(CX), Y5
 	VPSRLVD        Y1, Y5, Y5
 	VPAND          Y0, Y5, Y5
 	VPBROADCASTD   2(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
+	VPSHUFB        Y3, Y6, Y6
 	VPAND          Y4, Y6, Y6
+	VPCMPEQB       Y4, Y6, Y6
+	VPAND          Y2, Y6, Y6
 	VPOR           Y6, Y5, Y5
 	VMOVDQU        Y5, (AX)
 	ADDQ           $0x00000016, CX
@@ -11904,19 +11536,19 @@ TEXT ·CodesQ5_1AVX2(SB), NOSPLIT, $0-24
 	MOVQ         blocks+16(FP), DX
 	VPBROADCASTD nibbles<>+0(SB), Y0
 	VMOVDQU      upperNibbles<>+0(SB), Y1
-	VMOVDQU      spread<>+0(SB), Y2
-	VMOVDQU      select<>+0(SB), Y3
-	VPBROADCASTD fifths<>+0(SB), Y4
+	VPBROADCASTD fifths<>+0(SB), Y2
+	VMOVDQU      spread<>+0(SB), Y3
+	VMOVDQU      single<>+0(SB), Y4
 
 block:
 	VBROADCASTI128 8(CX), Y5
 	VPSRLVD        Y1, Y5, Y5
 	VPAND          Y0, Y5, Y5
 	VPBROADCASTD   4(CX), Y6
-	VPSHUFB        Y2, Y6, Y6
-	VPAND          Y3, Y6, Y6
-	VPCMPEQB       Y3, Y6, Y6
+	VPSHUFB        Y3, Y6, Y6
 	VPAND          Y4, Y6, Y6
+	VPCMPEQB       Y4, Y6, Y6
+	VPAND          Y2, Y6, Y6
 	VPOR           Y6, Y5, Y5
 	VMOVDQU        Y5, (AX)
 	ADDQ           $0x00000018, CX
