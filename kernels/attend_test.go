@@ -23,6 +23,7 @@ type attention struct {
 	scale, cap float32 // scale 0: 1/sqrt(dim)
 	sharp      float64 // deviation of the queries; 0: 1
 	nan        bool    // the query of row 0 is NaN
+	whole      bool    // queries and keys are whole numbers, so that scores are exact
 	splits     int     // of attend_decode; 0: 1
 }
 
@@ -35,6 +36,7 @@ func attentions() []attention {
 		{name: "page and one", heads: 2, kv: 2, dim: 32, spans: [][2]int{{32, 1}}},
 		{name: "context 300", heads: 4, kv: 2, dim: 64, spans: [][2]int{{299, 1}}, splits: 3},
 		{name: "context 400", heads: 4, kv: 1, dim: 128, spans: [][2]int{{399, 2}}, splits: 3},
+		{name: "context 600", heads: 4, kv: 1, dim: 32, spans: [][2]int{{599, 1}, {300, 2}}},
 		{name: "chunk after 70", heads: 2, kv: 1, dim: 64, spans: [][2]int{{70, 40}}},
 		{name: "mixed step", heads: 4, kv: 2, dim: 64, spans: mixed, splits: 4},
 		{name: "no groups", heads: 6, kv: 6, dim: 32, spans: mixed},
@@ -44,16 +46,18 @@ func attentions() []attention {
 		{name: "window 100", heads: 4, kv: 4, dim: 64, spans: [][2]int{{190, 5}}, window: 100, splits: 2},
 		{name: "window 1000", heads: 4, kv: 4, dim: 32, spans: mixed, window: 1000},
 		{name: "cap 50", heads: 4, kv: 2, dim: 32, spans: mixed, cap: 50, sharp: 20},
+		{name: "cap 0.5", heads: 4, kv: 2, dim: 32, spans: mixed, cap: 0.5, sharp: 30},
 		{name: "cap 2, window 20", heads: 4, kv: 2, dim: 32, spans: mixed, cap: 2, window: 20},
 		{name: "scale negative", heads: 2, kv: 2, dim: 32, spans: [][2]int{{0, 37}}, scale: -0.1},
 		{name: "sharp", heads: 4, kv: 2, dim: 64, spans: mixed, sharp: 30, splits: 2},
 		{name: "NaN", heads: 4, kv: 2, dim: 32, spans: mixed, nan: true, splits: 2},
+		{name: "far apart", heads: 8, kv: 2, dim: 32, spans: append([][2]int{{199, 2}}, mixed...), scale: 1, whole: true, splits: 3},
 		{name: "more splits than pages", heads: 2, kv: 1, dim: 32, spans: [][2]int{{40, 1}, {0, 1}}, splits: 7},
 	}
 	for _, ratio := range []int{1, 3, 5, 8} {
-		list = append(list, attention{name: "group", heads: 2 * ratio, kv: 2, dim: 32, spans: [][2]int{{40, 1}, {0, 20}}, splits: 2})
+		list = append(list, attention{name: "group", heads: 2 * ratio, kv: 2, dim: 32, spans: [][2]int{{40, 1}, {0, 20}, {5, 1}}, splits: 2})
 	}
-	for _, dim := range []int{1, 7, 8, 16, 20, 24, 40, 80, 96, 128, 256, 288} {
+	for _, dim := range []int{1, 7, 8, 16, 20, 24, 40, 80, 96, 128, 136, 192, 200, 256, 288} {
 		list = append(list, attention{name: "head size", heads: 2, kv: 1, dim: dim, spans: [][2]int{{40, 1}, {3, 6}}})
 	}
 	return list
@@ -101,9 +105,20 @@ func (r *rig) attention(a attention, f int) *problem {
 		}
 	}
 	width := a.kv * a.dim
-	p.cache.store(r, r.normal(len(allPos)*width, 0, 1), r.normal(len(allPos)*width, 0.3, 1), allPos, allSeq)
+	keys, q := r.normal(len(allPos)*width, 0, 1), r.normal(len(p.pos)*a.heads*a.dim, 0, max(a.sharp, 1))
+	if a.whole {
+		for i := range keys {
+			keys[i] = float32(r.rand.IntN(9) - 4)
+			if i%32 == 0 {
+				keys[i] = 127 // the scale of q8_0 is then 1
+			}
+		}
+		for i := range q {
+			q[i] = float32(r.rand.IntN(17) - 8)
+		}
+	}
+	p.cache.store(r, keys, r.normal(len(allPos)*width, 0.3, 1), allPos, allSeq)
 	memory := get[byte](r, p.cache.at, int(p.cache.Bytes()))
-	q := r.normal(len(p.pos)*a.heads*a.dim, 0, max(a.sharp, 1))
 	if a.nan {
 		for h := range a.heads {
 			q[h*a.dim] = float32(math.NaN())
@@ -184,10 +199,73 @@ func TestAttendDecode(t *testing.T) {
 		grid := emulator.Dim3{X: count, Y: kernels.DecodeBlocks(p.heads, p.kv), Z: splits}
 		r.launch("attend_decode_"+p.cache.name, grid, 0, append([]any{y, sums, stats}, p.args...)...)
 		if splits > 1 {
+			r.sharedOut(p, get[float32](r, stats, 2*count*p.heads*splits))
 			r.launch("attend_combine_f32", emulator.Dim3{X: count, Y: p.heads, Z: 1}, 0, y, sums, stats, uint32(splits), uint32(p.dim))
 		}
 		r.same("y", r.floats(y, len(p.want)), p.want, attendLimit)
 	})
+}
+
+// sharedOut wants every split to have an equal share of the pages that a row sees, but
+// the last ones, which may have less or nothing.
+func (r *rig) sharedOut(p *problem, stats []float32) {
+	r.Helper()
+	for i := range len(p.pos) * p.heads {
+		last := int(p.pos[i/p.heads])
+		first := 0
+		if p.window > 0 {
+			first = max(0, last-p.window+1)
+		}
+		pages := last/kernels.PageLen - first/kernels.PageLen + 1
+		busy := ceilDiv(pages, ceilDiv(pages, p.splits))
+		for j := range p.splits {
+			if l := stats[2*(i*p.splits+j)+1]; (l == 0) != (j >= busy) {
+				r.Fatalf("row %d, head %d: split %d of %d has the sum %v, %d pages are to be read by %d splits", i/p.heads, i%p.heads, j, p.splits, l, pages, busy)
+			}
+		}
+	}
+}
+
+// The greatest score may be that of any split, and far above all others.
+func TestAttendCombine(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const count, heads = 2, 3
+	for _, c := range []struct{ splits, dim int }{{1, 1}, {2, 7}, {3, 128}, {5, 129}, {4, 300}} {
+		n := count * heads
+		sums, stats := r.normal(n*c.splits*c.dim, 0, 1), make([]float32, 2*n*c.splits)
+		want := make([]float64, n*c.dim)
+		for i := range n {
+			top := i % c.splits // the split of the greatest score
+			greatest := 300 - 600*float32(i%2)
+			weights, total := make([]float64, c.splits), 0.0
+			for j := range c.splits {
+				m, l := greatest-300+float32(40*j), 1+r.rand.Float32()
+				switch {
+				case j == top:
+					m = greatest
+				case (i+j)%4 == 0: // an empty split, whose sums are not read
+					m, l = -math.MaxFloat32, 0
+					sums[(i*c.splits+j)*c.dim] = float32(math.NaN())
+				case i < 3:
+					m = greatest - float32(j)
+				}
+				stats[2*(i*c.splits+j)], stats[2*(i*c.splits+j)+1] = m, l
+				weights[j] = math.Exp(float64(m) - float64(greatest))
+				total += weights[j] * float64(l)
+			}
+			for j, w := range weights {
+				for d := range c.dim {
+					if w > 0 {
+						want[i*c.dim+d] += w / total * float64(sums[(i*c.splits+j)*c.dim+d])
+					}
+				}
+			}
+		}
+		y := r.space(4 * len(want))
+		r.launch("attend_combine_f32", emulator.Dim3{X: count, Y: heads, Z: 1}, 0, y, r.put(sums), r.put(stats), uint32(c.splits), uint32(c.dim))
+		r.same(fmt.Sprintf("%+v", c), r.floats(y, len(want)), want, attendLimit)
+	}
 }
 
 // What a further position costs: its key and value, read once for all heads that share
@@ -221,6 +299,7 @@ func TestAttendAny(t *testing.T) {
 	eachAttention(t, func(a attention) bool { return a.dim < 256 || a.dim == 288 }, func(r *rig, p *problem) {
 		y := r.space(4 * len(p.want))
 		r.launch("attend_any_"+p.cache.name, emulator.Dim3{X: len(p.pos), Y: p.heads, Z: 1}, 4*p.dim, append([]any{y}, p.args...)...)
+		r.stored(4 * len(p.want))
 		r.same("y", r.floats(y, len(p.want)), p.want, attendLimit)
 	})
 }
@@ -247,6 +326,15 @@ func TestAttendWeights(t *testing.T) {
 		if p.cap > 0 {
 			limit *= 4 // scores near the cap of 50 are rounded by up to 2^-19 each
 		}
+		stored := 0
+		for _, t := range chosen {
+			seen := int(p.pos[t]) + 1
+			if p.window > 0 {
+				seen = min(seen, p.window)
+			}
+			stored += 4 * p.heads * (2*seen + cols) // score, exponential, share
+		}
+		r.stored(stored)
 		r.same("weights", r.floats(weights, n), want, limit)
 	})
 }
@@ -258,6 +346,7 @@ func TestAttendPrompt(t *testing.T) {
 		tiles := kernels.PromptTiles(nil, p.seq, p.heads/p.kv)
 		grid := emulator.Dim3{X: len(tiles) / 2, Y: p.kv, Z: 1}
 		r.launch("attend_prompt_"+p.cache.name, grid, kernels.PromptShared(p.dim), append([]any{y, r.put(tiles)}, p.args...)...)
+		r.stored(4 * len(p.want))
 		r.same("y", r.floats(y, len(p.want)), p.want, attendLimit)
 		// What is unpacked meets on banks only where 8 lanes hold more than one row.
 		if share := float64(r.last.BankConflicts) / float64(r.last.SharedAccesses); share > 0.05 && p.dim%128 == 0 {

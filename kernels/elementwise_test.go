@@ -39,8 +39,8 @@ func TestElementwise(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			for _, n := range []int{1, 2, 3, 4, 5, 31, 1023, 1024, 1025, 2048, 4099} {
-				// Element 0 stands at an aligned address or one past it.
-				for _, skip := range []int{0, 1} {
+				// Element 0 stands at an aligned address or one or two past it.
+				for _, skip := range []int{0, 1, 2} {
 					for _, deviation := range []float64{2, 1e-3, 300} {
 						a, b := r.normal(n+skip, 0, deviation), r.normal(n+skip, 0, 1)
 						if n > len(edges) && deviation == 2 {
@@ -67,6 +67,9 @@ func TestElementwise(t *testing.T) {
 						}
 						if sectors := int64(ceilDiv(4*n, 32)); skip == 0 && n%4 == 0 && r.last.GlobalStoreSectors != sectors {
 							t.Errorf("%s: %d sectors stored, want %d", what, r.last.GlobalStoreSectors, sectors)
+						}
+						if requests := int64((e.sources + 1) * ceilDiv(n, 128)); skip == 0 && n%4 == 0 && r.last.GlobalRequests != requests {
+							t.Errorf("%s: %d loads and stores of 16 bytes a lane, want %d", what, r.last.GlobalRequests, requests)
 						}
 					}
 				}

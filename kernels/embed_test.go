@@ -12,7 +12,7 @@ func TestEmbed(t *testing.T) {
 	t.Parallel()
 	forFormats(t, func(t *testing.T, f format.Format) {
 		r := newRig(t)
-		widths := []int{f.BlockLen(), 3 * f.BlockLen(), 768, 2304}
+		widths := []int{f.BlockLen(), 3 * f.BlockLen(), 4 * f.BlockLen(), 768, 2304}
 		if f.BlockLen() == 1 {
 			widths = append(widths, 2, 3, 4, 5, 6, 31, 33, 97, 1025)
 		}

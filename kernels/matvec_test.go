@@ -207,12 +207,61 @@ func TestProductsOfMisalignedX(t *testing.T) {
 		t.Run(f.String(), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			const n, k, rows = 9, 44, 3
-			w, x := r.weight(f, n, k), r.normal(1+rows*k, 0.1, 1)
-			at := r.put(x) + 4
+			const n, rows = 9, 3
+			for _, k := range []int{40, 44} {
+				w, x := r.weight(f, n, k), r.normal(1+rows*k, 0.1, 1)
+				at := r.put(x) + 4
+				for _, op := range []string{"matvec", "matmul"} {
+					y := r.productAt(op, w, at, rows, nil, w.Matvec(rows))
+					r.compare(fmt.Sprintf("%s %v, K = %d", op, f, k), y, w, x[1:], rows, nil)
+				}
+			}
+		})
+	}
+}
+
+// One number of x that is not 0 gives a column of the weight, in float formats exactly.
+func TestProductsOfUnitVectors(t *testing.T) {
+	t.Parallel()
+	for _, f := range []format.Format{format.F32, format.F16, format.BF16} {
+		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			const n, k = 5, 71
+			w, x := r.weight(f, n, k), make([]float32, k*k)
+			for i := range k {
+				x[i*k+i] = 1
+			}
+			matvec, matmul := r.product("matvec", w, x, k, nil), r.product("matmul", w, x, k, nil)
+			row := make([]float32, k)
+			for i := range n {
+				f.Dequantize(row, w.row(i))
+				for j, v := range row {
+					if matvec[j*n+i] != v || matmul[j*n+i] != v {
+						t.Fatalf("w[%d, %d] = %v, matvec gives %v and matmul %v", i, j, v, matvec[j*n+i], matmul[j*n+i])
+					}
+				}
+			}
+		})
+	}
+}
+
+// Rows of 12 and of 16 numbers are loaded in as many pieces, of 16 bytes where they can be.
+func TestProductsOfPieces(t *testing.T) {
+	t.Parallel()
+	for _, f := range []format.Format{format.F32, format.F16, format.BF16} {
+		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
 			for _, op := range []string{"matvec", "matmul"} {
-				y := r.productAt(op, w, at, rows, nil, w.Matvec(rows))
-				r.compare(fmt.Sprintf("%s %v", op, f), y, w, x[1:], rows, nil)
+				var requests [2]int64
+				for i, k := range []int{12, 16} {
+					r.product(op, r.weight(f, 64, k), r.normal(64*k, 0.1, 1), 64, nil)
+					requests[i] = r.last.GlobalRequests
+				}
+				if requests[0] > requests[1] {
+					t.Errorf("%s: %d loads and stores for rows of 12 numbers, %d for 16", op, requests[0], requests[1])
+				}
 			}
 		})
 	}

@@ -10,7 +10,7 @@ func TestNorms(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const eps = 1e-5
-	for _, cols := range []int{1, 3, 4, 31, 32, 33, 64, 97, 576, 768, 1023, 1024, 1028, 2052, 4096} {
+	for _, cols := range []int{1, 2, 3, 4, 6, 31, 32, 33, 64, 97, 576, 768, 1023, 1024, 1028, 2052, 4096} {
 		for _, c := range []struct {
 			mean    float64
 			rows    int
@@ -18,7 +18,7 @@ func TestNorms(t *testing.T) {
 			inPlace bool
 			noBias  bool
 			bad     float32
-		}{{0, 3, 0, false, false, 0}, {1000, 2, 0, true, true, 0}, {0.5, 2, 1, false, false, 0},
+		}{{0, 3, 0, false, false, 0}, {1000, 2, 0, true, true, 0}, {0.5, 2, 1, false, false, 0}, {0.5, 2, 2, false, false, 0},
 			{0, 2, 0, false, false, float32(math.NaN())}, {0, 2, 0, false, false, float32(math.Inf(1))}} {
 			n := c.rows * cols
 			what := fmt.Sprintf("%d columns, %+v", cols, c)
@@ -68,6 +68,11 @@ func TestNorms(t *testing.T) {
 			if r.last.BankConflicts != 0 {
 				t.Errorf("rmsnorm %s: %d bank conflicts", what, r.last.BankConflicts)
 			}
+			wide := c.skip == 0 && cols%4 == 0
+			requests := int64(c.rows * ceilDiv(cols, 128)) // of 16 bytes a lane, for each of what is asked for
+			if wide && r.last.GlobalRequests != 4*requests {
+				t.Errorf("rmsnorm %s: %d loads and stores, want %d", what, r.last.GlobalRequests, 4*requests)
+			}
 			y, in = place()
 			r.launch("layernorm_f32", rows(c.rows), 0, y, in, dg, db, uint32(cols), float32(eps))
 			r.same("layernorm "+what, r.floats(y, n), layer, 1e-13*(1+c.mean*c.mean))
@@ -78,6 +83,9 @@ func TestNorms(t *testing.T) {
 			if asked := r.last.GlobalLoadBytes + r.last.GlobalStoreBytes; asked != bytes {
 				t.Errorf("layernorm %s: %d bytes asked for, want %d", what, asked, bytes)
 			}
+			if wide && r.last.GlobalRequests != requests*bytes/int64(4*n) {
+				t.Errorf("layernorm %s: %d loads and stores, want %d", what, r.last.GlobalRequests, requests*bytes/int64(4*n))
+			}
 		}
 	}
 }
@@ -86,14 +94,14 @@ func TestSoftmax(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	for _, cols := range []int{1, 3, 31, 32, 33, 64, 100, 257, 1028, 5003} {
+	for _, cols := range []int{1, 3, 6, 31, 32, 33, 64, 100, 257, 1028, 5003} {
 		for _, c := range []struct {
 			mean, deviation float64
 			skip            int
 			inPlace         bool
 			hide            bool
 			first           float32
-		}{{0, 3, 0, false, false, 0}, {1000, 3, 0, true, false, 0}, {-10000, 3, 1, false, false, 0}, {0, 200, 0, false, false, 0},
+		}{{0, 3, 0, false, false, 0}, {1000, 3, 0, true, false, 0}, {-10000, 3, 1, false, false, 0}, {5, 3, 2, true, false, 0}, {0, 200, 0, false, false, 0},
 			{0, 1, 0, false, true, 0}, {0, 1, 0, false, false, nan}, {0, 1, 0, false, false, inf}, {0, 1, 0, false, false, -inf}} {
 			const count = 2
 			n := count * cols
@@ -131,6 +139,9 @@ func TestSoftmax(t *testing.T) {
 			r.same(what, r.floats(y, n), want, 1e-13)
 			if asked := r.last.GlobalLoadBytes + r.last.GlobalStoreBytes; asked != int64(16*n) {
 				t.Errorf("%s: %d bytes asked for, want %d", what, asked, 16*n)
+			}
+			if requests := int64(4 * count * ceilDiv(cols, 128)); c.skip == 0 && cols%4 == 0 && r.last.GlobalRequests != requests {
+				t.Errorf("%s: %d loads and stores, want %d", what, r.last.GlobalRequests, requests)
 			}
 		}
 	}

@@ -155,6 +155,14 @@ func (r *rig) launch(entry string, grid emulator.Dim3, shared int, args ...any) 
 	}
 }
 
+// stored checks how many bytes the last launch wrote to global memory.
+func (r *rig) stored(bytes int) {
+	r.Helper()
+	if r.last.GlobalStoreBytes != int64(bytes) {
+		r.Errorf("%d bytes stored, want %d", r.last.GlobalStoreBytes, bytes)
+	}
+}
+
 // normal is n numbers around mean.
 func (r *rig) normal(n int, mean, deviation float64) []float32 {
 	x := make([]float32, n)

@@ -97,7 +97,7 @@ func TestGather(t *testing.T) {
 	for _, c := range []struct {
 		rows, cols, skip int
 		choice           []int32
-	}{{1, 1, 0, []int32{0}}, {3, 33, 0, []int32{2}}, {8, 768, 0, []int32{7, 0, 3}}, {3, 7, 0, []int32{0, 2}}, {5, 97, 0, []int32{4, 4, 0, 1}}, {4, 1028, 1, []int32{3, 1}}, {4, 3000, 0, []int32{3, 1}}} {
+	}{{1, 1, 0, []int32{0}}, {3, 33, 0, []int32{2}}, {8, 768, 0, []int32{7, 0, 3}}, {3, 7, 0, []int32{0, 2}}, {5, 97, 0, []int32{4, 4, 0, 1}}, {4, 1028, 1, []int32{3, 1}}, {4, 1028, 2, []int32{3, 1}}, {4, 3000, 0, []int32{3, 1}}} {
 		x := r.normal(c.rows*c.cols+c.skip, 0, 1)
 		x[c.skip] = float32(math.NaN())
 		var want []uint32
@@ -114,6 +114,10 @@ func TestGather(t *testing.T) {
 		}
 		if bytes := int64(4 * len(want)); r.last.GlobalStoreBytes != bytes {
 			t.Errorf("%+v: %d bytes stored, want %d", c, r.last.GlobalStoreBytes, bytes)
+		}
+		// A warp loads its row's number and moves 16 bytes a lane.
+		if requests := int64(3 * len(c.choice) * ceilDiv(c.cols, 128)); c.skip == 0 && c.cols%4 == 0 && r.last.GlobalRequests != requests {
+			t.Errorf("%+v: %d loads and stores, want %d", c, r.last.GlobalRequests, requests)
 		}
 	}
 }
