@@ -124,7 +124,7 @@ func TestPattern(t *testing.T) {
 		"attend_any_f16.ptx": "^(TestAttendAny)$/(?i)^f16$",
 		"embed_q4_k.ptx":     "^(TestEmbed)$/(?i)^q4_k$",
 		"gelu.ptx":           "^(TestElementwise.*)$/^gelu_f32$",
-		"attend_combine.ptx": "^(TestAttendDecode)$",
+		"attend_combine.ptx": "^(TestAttendCombine|TestAttendDecode)$",
 		"new.ptx":            "",
 		"rmsnorm":            "",
 	} {
