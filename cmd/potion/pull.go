@@ -25,7 +25,8 @@ func pullCommand() *cli.Command {
 prints its path. Run it again to go on after an interruption. Any --model takes the same NAME:
 hf.co/ORG/REPO, then :FILE or :QUANTISATION if wanted, or one of
 ` + wrapNames(hub.ShortNames()) + `
-` + hubEnvironment + ` Examples:
+` + hubEnvironment + `
+Examples:
 
    potion pull qwen3:0.6b
    potion pull hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M
@@ -40,21 +41,20 @@ hf.co/ORG/REPO, then :FILE or :QUANTISATION if wanted, or one of
 	}
 }
 
-// wrapNames puts names on lines of their own width.
+// wrapNames is a list of names in lines that fit a terminal.
 func wrapNames(names []string) string {
 	var b strings.Builder
 	width := 0
 	for i, n := range names {
-		if i > 0 {
-			b.WriteString(", ")
-			if width += len(n) + 2; width > 88 {
-				b.WriteString("\n")
-				width = 0
-			}
+		if width += len(n) + 2; width > 96 {
+			b.WriteString("\n")
+			width = len(n) + 2
+		} else if i > 0 {
+			b.WriteString(" ")
 		}
-		b.WriteString(n)
+		b.WriteString(n + map[bool]string{true: ".", false: ","}[i == len(names)-1])
 	}
-	return b.String() + "."
+	return b.String()
 }
 
 func listCommand() *cli.Command {
