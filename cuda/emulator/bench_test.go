@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -69,6 +70,44 @@ func BenchmarkLaunch(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := d.Launch(f, Dim3{1, 1, 1}, Dim3{256, 1, 1}, 0, params); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkProductQ8 is what a token of a small model is made of: a product of 1024 rows
+// of 256 columns in Q8_0, 8 of the 32 lanes at work.
+func BenchmarkProductQ8(b *testing.B) {
+	const rows, columns, share = 1024, 256, 8
+	text, err := os.ReadFile("../../kernels/matvec_q8_0.ptx")
+	if err != nil {
+		b.Skip(err)
+	}
+	d := New(Config{Threads: 1})
+	m, err := d.Load(string(text))
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := m.Function("matvec_q8_0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	x := make([]float32, columns)
+	for i := range x {
+		x[i] = float32(i)*0.37 - 40
+	}
+	codes := make([]int8, rows*columns/2)
+	for i := range codes {
+		codes[i] = int8(i * 57)
+	}
+	scale := make([]uint16, 8*rows)
+	for i := range scale {
+		scale[i] = uint16(0x2000 + i%512)
+	}
+	params := pack(zeros(b, d, 4*rows), toDevice(b, d, x), toDevice(b, d, codes), toDevice(b, d, codes), toDevice(b, d, scale),
+		uint64(0), uint32(rows), uint32(columns), uint32(1), uint32(share))
+	for b.Loop() {
+		if err := d.Launch(f, Dim3{1, rows / (4 * share), 1}, Dim3{128, 1, 1}, 0, params); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,9 +1,5 @@
 package emulator
 
-import (
-	"strings"
-)
-
 // fieldExtract is bfe: length bits of x from pos, sign-extended for signed types.
 // Bits past the top repeat the sign (or are zero).
 func fieldExtract(t scalar, x uint64, pos, length uint32) uint64 {
@@ -316,54 +312,5 @@ func decodeLop3(b *builder, m *mods) error {
 	st := *b.st
 	st.operands = st.operands[:4]
 	b.st = &st
-	return b.bind(tB32, tB32, tB32, tB32)
-}
-
-// permute is prmt in its default mode: each nibble of sel picks one of the eight
-// bytes of x and y, or repeats its sign.
-func permute(x, y, sel uint32) uint32 {
-	v := uint64(y)<<32 | uint64(x)
-	r := uint32(0)
-	for i := range 4 {
-		s := sel >> (4 * i) & 15
-		c := byte(v >> (8 * (s & 7)))
-		if s&8 != 0 {
-			c = byte(int8(c) >> 7)
-		}
-		r |= uint32(c) << (8 * i)
-	}
-	return r
-}
-
-func decodePrmt(b *builder, m *mods) error {
-	if t := m.typ(); t != tB32 {
-		return m.badType(t)
-	}
-	b.in.class = ClassInt
-	table := "" // selectors for sel = 0..3
-	switch m.one("f4e", "b4e", "rc8", "ecl", "ecr", "rc16") {
-	case "f4e":
-		table = "3210 4321 5432 6543"
-	case "b4e":
-		table = "5670 6701 7012 0123"
-	case "rc8":
-		table = "0000 1111 2222 3333"
-	case "ecl":
-		table = "3210 3211 3222 3333"
-	case "ecr":
-		table = "0000 1110 2210 3210"
-	case "rc16":
-		table = "1010 3232 1010 3232"
-	default:
-		b.in.run = ternary32(permute)
-		return b.bind(tB32, tB32, tB32, tB32)
-	}
-	var sels [4]uint32
-	for i, s := range strings.Fields(table) {
-		for _, c := range []byte(s) {
-			sels[i] = sels[i]<<4 | uint32(c-'0')
-		}
-	}
-	b.in.run = ternary32(func(x, y, sel uint32) uint32 { return permute(x, y, sels[sel&3]) })
 	return b.bind(tB32, tB32, tB32, tB32)
 }

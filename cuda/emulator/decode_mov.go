@@ -84,8 +84,7 @@ func (b *builder) pack(t scalar, dst operand, members []operand) error {
 // store puts a column of 64-bit values into a register of either width.
 func (w *warp) store(col int32, wide bool, v *col64, m uint32) {
 	if wide {
-		d := w.out64(col, m)
-		*d = *v
+		copy(w.out64(col, m), v[:])
 		w.keep64(col, m)
 		return
 	}

@@ -86,20 +86,12 @@ func runSar32(w *warp, in *inst, m uint32) {
 }
 
 func runMov32(w *warp, in *inst, m uint32) {
-	if m == fullMask {
-		w.r32[in.d] = *w.s32(in.a)
-		return
-	}
-	w.t32 = *w.s32(in.a)
+	copy(w.out32(in.d, m), w.s32(in.a)[:])
 	w.keep32(in.d, m)
 }
 
 func runMov64(w *warp, in *inst, m uint32) {
-	if m == fullMask {
-		w.r64[in.d] = *w.s64(in.a)
-		return
-	}
-	w.t64 = *w.s64(in.a)
+	copy(w.out64(in.d, m), w.s64(in.a)[:])
 	w.keep64(in.d, m)
 }
 

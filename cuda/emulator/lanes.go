@@ -3,8 +3,9 @@ package emulator
 import "math/bits"
 
 // A register is a column: one value for each of the 32 lanes of a warp. An
-// arithmetic instruction computes all 32 lanes, into the register itself when
-// all are active, else into a scratch column of which the active ones are kept.
+// arithmetic instruction computes the lanes up to the last active one, into the
+// register itself where all of these are active; else it computes all lanes, into a
+// scratch column of which the active ones are kept.
 
 type (
 	col32 = [32]uint32
@@ -28,22 +29,29 @@ func (w *warp) s64(i int32) *col64 {
 	return &w.prog.const64[^i]
 }
 
-func (w *warp) out32(i int32, m uint32) *col32 {
-	if m == fullMask {
-		return &w.r32[i]
+// prefix reports a mask of the lanes 0 to n-1, which is most: all lanes, or those
+// that a loop over few numbers leaves.
+func prefix(m uint32) bool { return m&(m+1) == 0 }
+
+// out32 is where an instruction leaves the results of its lanes, from lane 0 on: the
+// register where the active lanes are the first ones, else a scratch column.
+func (w *warp) out32(i int32, m uint32) []uint32 {
+	if prefix(m) {
+		return w.r32[i][:bits.Len32(m)]
 	}
-	return &w.t32
+	return w.t32[:]
 }
 
-func (w *warp) out64(i int32, m uint32) *col64 {
-	if m == fullMask {
-		return &w.r64[i]
+func (w *warp) out64(i int32, m uint32) []uint64 {
+	if prefix(m) {
+		return w.r64[i][:bits.Len32(m)]
 	}
-	return &w.t64
+	return w.t64[:]
 }
 
+// keep32 takes the active lanes out of the scratch column of out32.
 func (w *warp) keep32(i int32, m uint32) {
-	if m != fullMask {
+	if !prefix(m) {
 		d := &w.r32[i]
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m) & 31
@@ -53,7 +61,7 @@ func (w *warp) keep32(i int32, m uint32) {
 }
 
 func (w *warp) keep64(i int32, m uint32) {
-	if m != fullMask {
+	if !prefix(m) {
 		d := &w.r64[i]
 		for ; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m) & 31
