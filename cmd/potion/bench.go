@@ -159,7 +159,7 @@ func (s benchSetup) context(c *cli.Context) (*cli.Context, error) {
 		{"model", s.model}, {"device", s.device}, {"threads", s.threads}, {"kv", s.kv}, {"activations", s.activations},
 		{"require-gpu", strconv.FormatBool(c.Bool("require-gpu"))}, {"quiet", "true"},
 	} {
-		if err := setFlag(set, f.name, strings.TrimSpace(f.value)); err != nil {
+		if err := setFlag(set, f.name, f.value); err != nil {
 			return nil, err
 		}
 	}

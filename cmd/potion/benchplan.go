@@ -71,10 +71,10 @@ func newBenchPlan(c *cli.Context) (*benchPlan, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, device := range strings.Split(c.String("device"), ",") {
-			for _, threads := range strings.Split(c.String("threads"), ",") {
-				for _, kv := range strings.Split(c.String("kv"), ",") {
-					for _, a := range strings.Split(c.String("activations"), ",") {
+		for _, device := range words(c, "device") {
+			for _, threads := range words(c, "threads") {
+				for _, kv := range words(c, "kv") {
+					for _, a := range words(c, "activations") {
 						p.setups = append(p.setups, benchSetup{m, device, threads, kv, a})
 					}
 				}
@@ -84,11 +84,20 @@ func newBenchPlan(c *cli.Context) (*benchPlan, error) {
 	return p, nil
 }
 
+// words reads a flag that lists words with commas between them.
+func words(c *cli.Context, name string) []string {
+	list := strings.Split(c.String(name), ",")
+	for i := range list {
+		list[i] = strings.TrimSpace(list[i])
+	}
+	return list
+}
+
 // numbers reads a flag that lists numbers.
 func numbers(c *cli.Context, name string, low, high int) ([]int, error) {
 	var list []int
-	for _, s := range strings.Split(c.String(name), ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(s))
+	for _, s := range words(c, name) {
+		n, err := strconv.Atoi(s)
 		if err != nil || n < low || n > high {
 			return nil, usage("-%s %s: want numbers from %d to %d with commas between them", name, c.String(name), low, high)
 		}
