@@ -111,6 +111,9 @@ func (r *rig) attention(a attention, f int) *problem {
 			keys[i] = float32(r.rand.IntN(9) - 4)
 			if i%32 == 0 {
 				keys[i] = 127 // the scale of q8_0 is then 1
+				if allPos[i/width]%32 == 5 {
+					keys[i] = -127 // by far the greatest or least score of its page
+				}
 			}
 		}
 		for i := range q {

@@ -62,7 +62,14 @@ func TestTopK(t *testing.T) {
 				if stored := int64(8 * kernels.TopKKeys(c.rows, c.cols, c.k)); r.last.GlobalStoreBytes != stored {
 					t.Errorf("%d of %d: %d bytes of keys stored, want %d", c.k, c.cols, r.last.GlobalStoreBytes, stored)
 				}
+				// In each round but the first only one thread looks through its numbers.
+				if most := int64(4 * c.rows * (c.cols + parts*(c.k-1)*kernels.TopKPart/256)); r.last.GlobalLoadBytes > most {
+					t.Errorf("%d of %d: %d bytes loaded, want at most %d", c.k, c.cols, r.last.GlobalLoadBytes, most)
+				}
 				r.launch("topk_f32_merge", rows(c.rows), 0, vals, cols, keys, dx, uint32(c.cols), uint32(parts), uint32(c.k))
+				if most := int64(c.rows * (8*parts*c.k + 8*(c.k-1)*ceilDiv(parts*c.k, 256) + 4*c.k)); r.last.GlobalLoadBytes > most {
+					t.Errorf("%d of %d: %d bytes loaded in merging, want at most %d", c.k, c.cols, r.last.GlobalLoadBytes, most)
+				}
 				what := fmt.Sprintf("%d of %d, %d rows", c.k, c.cols, c.rows)
 				if got := get[int32](r, cols, c.rows*c.k); !slices.Equal(got, wantCols) {
 					t.Errorf("%s: columns %v, want %v", what, got, wantCols)
