@@ -108,7 +108,7 @@ const callBytes = 1 << 17
 
 // runRows takes rows of w with single rows of x.
 func (l *linearTask) runRows(worker, from, to int) {
-	f, buf, step := l.w.format, &l.scratch[worker].chunk, max(callBytes/l.w.rowBytes, 4)
+	f, buf, step := l.w.format, &l.scratch[worker].chunk, max(callBytes/l.w.rowBytes/4*4, 4)
 	x := &l.scratch[worker].row
 	for n := from; n < to; n += step {
 		end := min(n+step, to)

@@ -1,0 +1,106 @@
+package cpu
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/potion-engine/potion/engine/format"
+)
+
+// eachLevelBench runs a benchmark at every level, in one run, for ratios.
+func eachLevelBench(b *testing.B, bench func(b *testing.B, k *kernels)) {
+	for l := generic; l <= bestLevel(); l++ {
+		b.Run(l.String(), func(b *testing.B) { bench(b, kernelsOf(l)) })
+	}
+}
+
+func BenchmarkUnpack(b *testing.B) {
+	const n = 4096
+	eachLevelBench(b, func(b *testing.B, k *kernels) {
+		for _, f := range format.All() {
+			packed, y := pack(seeded(10), f, 1, n)
+			b.Run(f.String(), func(b *testing.B) {
+				for b.Loop() {
+					k.unpack[f](y, packed)
+				}
+				speed(b, float64(len(packed)), n)
+			})
+		}
+	})
+}
+
+// BenchmarkDotRows multiplies rows that fit in the second-level cache.
+func BenchmarkDotRows(b *testing.B) {
+	const n, rows = 1536, 32
+	eachLevelBench(b, func(b *testing.B, k *kernels) {
+		var buf [chunk]float32
+		y := make([]float32, rows)
+		for _, f := range format.All() {
+			packed, _ := pack(seeded(7), f, rows, n)
+			x := numbers(seeded(8), n)
+			if k.dotRows[f] != nil {
+				b.Run(f.String(), func(b *testing.B) {
+					for b.Loop() {
+						k.dotRows[f](y, packed, x, &buf)
+					}
+					speed(b, float64(len(packed)), 2*n*rows)
+				})
+			}
+			if k.dotBlocks[f] != nil {
+				q := quantized([][]float32{x})
+				b.Run(fmt.Sprint(f, "-int8"), func(b *testing.B) {
+					for b.Loop() {
+						k.dotBlocks[f](y, packed, q)
+					}
+					speed(b, float64(len(packed)), 2*n*rows)
+				})
+			}
+		}
+	})
+}
+
+// BenchmarkPanels multiplies 32 rows of weights with 512 of activations: floats, and
+// integers with the work of bringing the rows into order.
+func BenchmarkPanels(b *testing.B) {
+	const n, rows, count = 576, 32, 512
+	eachLevelBench(b, func(b *testing.B, k *kernels) {
+		x, w := numbers(seeded(8), count*n), numbers(seeded(9), rows*n)
+		y := make([]float32, rows*count)
+		b.Run("F32", func(b *testing.B) {
+			for b.Loop() {
+				k.panel(y, rows, x, w, n)
+			}
+			speed(b, 4*float64(len(w)), 2*n*rows*count)
+		})
+		for _, f := range format.All() {
+			if k.panelBlocks[f] == nil {
+				continue
+			}
+			cols := n
+			if f.CheckCols(cols) != nil {
+				cols = 512
+			}
+			packed, _ := pack(seeded(10), f, rows, cols)
+			var a activations
+			a.resize(count, cols)
+			for t := range count {
+				quantizeRow(a.row(t), x[t*cols:(t+1)*cols])
+			}
+			var p panelMemory
+			p.reserve(cols)
+			b.Run(fmt.Sprint(f, "-int8"), func(b *testing.B) {
+				for b.Loop() {
+					k.panelBlocks[f](y, rows, packed, f, &a, &p)
+				}
+				speed(b, float64(len(packed)), float64(2*cols*rows*count))
+			})
+		}
+	})
+}
+
+// speed reports bytes and flops of one call as rates.
+func speed(b *testing.B, bytes, flops float64) {
+	calls := float64(b.N) / b.Elapsed().Seconds() / 1e9
+	b.ReportMetric(bytes*calls, "GB/s")
+	b.ReportMetric(flops*calls, "GFLOP/s")
+}
