@@ -122,7 +122,7 @@ func modelArgument(c *cli.Context) (string, error) {
 	case c.NArg() == 1 && c.String("model") != "":
 		return "", usage("MODEL and --model are both given")
 	case c.NArg() == 1:
-		return c.Args().First(), nil
+		return modelPath(c.Args().First())
 	}
 	return c.String("model"), nil
 }

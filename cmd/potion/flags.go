@@ -24,7 +24,7 @@ const (
 )
 
 func modelFlag() cli.Flag {
-	return &cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE` (of a split file any part) or Hugging Face folder", DefaultText: "the embedded demo model", Category: catModel}
+	return &cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE` (of a split file any part), Hugging Face folder, or a model that potion pull has fetched, by its name", DefaultText: "the embedded demo model", Category: catModel}
 }
 
 // deviceFlags are those of every command that runs a model. kv is the format of the KV cache
