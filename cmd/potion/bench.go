@@ -179,7 +179,7 @@ func (p *benchPlan) test(c *cli.Context, m *opened, o session.Options, t bench.T
 	if err != nil {
 		return bench.Measurement{}, 0, err
 	}
-	if err := checkMemory(c, ck, o, m.backend.Info()); err != nil {
+	if err := checkMemory(ck, o, m.backend.Info()); err != nil {
 		return bench.Measurement{}, 0, err
 	}
 	m.runner.Close()

@@ -175,7 +175,7 @@ func (n *needs) check(ck model.Checkpoint, info engine.Info, wanted, room int64)
 }
 
 // checkMemory refuses a model that does not fit a device whole.
-func checkMemory(_ *cli.Context, ck model.Checkpoint, o session.Options, info engine.Info) error {
+func checkMemory(ck model.Checkpoint, o session.Options, info engine.Info) error {
 	n, err := work(ck, o)
 	if err != nil {
 		return err
