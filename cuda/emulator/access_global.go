@@ -118,8 +118,8 @@ func (w *warp) loadGlobal(op *memOp, s space, m uint32) {
 		switch {
 		case op.strong:
 			w.fetchLocked(op, r, lanes)
-		case lanes == fullMask && op.size == 4 && !op.wide:
-			w.fetchWords(op, r)
+		case prefix(lanes) && op.size == 4 && !op.wide:
+			w.fetchWords(op, r, bits.Len32(lanes))
 		default:
 			for ; lanes != 0; lanes &= lanes - 1 {
 				l := bits.TrailingZeros32(lanes) & 31
@@ -129,10 +129,10 @@ func (w *warp) loadGlobal(op *memOp, s space, m uint32) {
 	}
 }
 
-// fetchWords loads 32-bit elements into all lanes.
-func (w *warp) fetchWords(op *memOp, r *region) {
+// fetchWords loads 32-bit elements into the first lanes.
+func (w *warp) fetchWords(op *memOp, r *region, lanes int) {
 	for e := range op.n {
-		c := &w.r32[op.cols[e]]
+		c := w.r32[op.cols[e]][:lanes]
 		at := r.base - uint64(4*e)
 		for l := range c {
 			c[l] = binary.LittleEndian.Uint32(r.data[w.addr[l]-at:])

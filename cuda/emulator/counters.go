@@ -3,6 +3,7 @@ package emulator
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 )
@@ -158,19 +159,16 @@ func (w *warp) sectors(m uint32, width uint64) int64 {
 	n := int64(0)
 	last := ^uint64(0)
 	sorted := true
-	var seen [64]uint64
-	for l := range 32 {
-		if m>>l&1 == 0 {
-			continue
-		}
-		s := w.addr[l] / 32
+	seen := &w.touched
+	for ; m != 0; m &= m - 1 {
+		s := w.addr[bits.TrailingZeros32(m)&31] / 32
 		if s == last {
 			continue
 		}
 		if s < last && last != ^uint64(0) {
 			sorted = false
 		}
-		seen[n&63] = s
+		seen[n&31] = s
 		last = s
 		n++
 	}

@@ -33,6 +33,7 @@ type warp struct {
 	counts  *Launch
 
 	addr    col64
+	touched col64      // scratch of sectors
 	regions [8]*region // of the last global accesses, by instruction
 	local   []byte
 	localOK []bool
@@ -181,8 +182,13 @@ func (w *warp) execute(end int64) {
 		if m == 0 {
 			continue
 		}
-		if checked && !w.inputs(in, m) {
-			return
+		if checked && !in.copies {
+			for _, r := range in.reads {
+				if w.defined[r]&m != m {
+					w.undefined(in, r, m)
+					return
+				}
+			}
 		}
 		in.run(w, in, m)
 		if w.err != nil {
