@@ -72,7 +72,33 @@ func decodeShfl(b *builder, m *mods) error {
 		return err
 	}
 	b.in.run = func(w *warp, in *inst, m uint32) { w.shuffle(in, m, mode) }
+	if b.in.b < 0 && b.in.c < 0 {
+		b.in.run = fixedShuffle(mode, b.prog.const32[^b.in.b][0], b.prog.const32[^b.in.c][0])
+	}
 	return nil
+}
+
+// fixedShuffle is a shuffle whose lanes are known before it runs.
+func fixedShuffle(mode string, bv, cv uint32) runFn {
+	var source [32]uint8
+	inRange := uint32(0)
+	for l := range source {
+		j, ok := shuffleSource(mode, uint32(l), bv, cv)
+		source[l] = uint8(j)
+		inRange |= bit(ok) << l
+	}
+	return func(w *warp, in *inst, m uint32) {
+		if m != fullMask {
+			w.shuffle(in, m, mode)
+			return
+		}
+		w.t32 = *w.s32(in.a)
+		d := &w.r32[in.d]
+		for l, j := range &source {
+			d[l] = w.t32[j&31]
+		}
+		w.setPred(in.d2, m, inRange)
+	}
 }
 
 func (w *warp) shuffle(in *inst, m uint32, mode string) {

@@ -288,6 +288,14 @@ func (w *warp) barrier(in *inst, m uint32) bool {
 // reach together. Lanes with different masks form groups.
 func (w *warp) warpSync(in *inst, m uint32) bool {
 	members := w.s32(in.e)
+	if m == fullMask && in.e < 0 && members[0] == fullMask {
+		w.pc++
+		in.run(w, in, m)
+		for _, r := range in.writes {
+			w.defined[r] = m
+		}
+		return w.err == nil
+	}
 	for rest := m; rest != 0; {
 		l := bits.TrailingZeros32(rest)
 		named := members[l&31]
