@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -55,6 +56,33 @@ func BenchmarkDotRows(b *testing.B) {
 					speed(b, float64(len(packed)), 2*n*rows)
 				})
 			}
+		}
+	})
+}
+
+// BenchmarkStream multiplies rows that are read from memory, as decoding does.
+func BenchmarkStream(b *testing.B) {
+	const n, rows = 576, 1 << 17
+	eachLevelBench(b, func(b *testing.B, k *kernels) {
+		y, x := make([]float32, rows), numbers(seeded(8), n)
+		for _, f := range []format.Format{format.F16, format.Q8_0, format.Q4_1} {
+			if k.level == generic {
+				continue // bound by arithmetic
+			}
+			piece, _ := pack(seeded(7), f, 64, n)
+			packed := bytes.Repeat(piece, rows/64)
+			var buf [chunk]float32
+			q := quantized([][]float32{x})
+			b.Run(f.String(), func(b *testing.B) {
+				for b.Loop() {
+					if k.dotBlocks[f] != nil {
+						k.dotBlocks[f](y, packed, q)
+					} else {
+						k.dotRows[f](y, packed, x, &buf)
+					}
+				}
+				speed(b, float64(len(packed)), 2*n*rows)
+			})
 		}
 	})
 }

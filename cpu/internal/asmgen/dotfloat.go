@@ -73,6 +73,9 @@ func (g *gen) floatDot(p packing, n int) {
 	g.Label("block")
 	for j, w := range ws {
 		p.decode(d, w, func(i int, v reg.VecVirtual) { g.VFMADD231PS(at(x, 4*i), v, acc[j]) })
+		if n == 4 {
+			g.prefetch(w, stride, p.bytes)
+		}
 		g.ADDQ(operand.U32(p.bytes), w)
 	}
 	g.ADDQ(operand.U32(4*p.len), x)

@@ -41,7 +41,7 @@ func (g *gen) int8Dot(p packing, n int) {
 			"Q6_K": "the negated sums of 16 integers, as int32",
 		}[p.name]+map[bool]string{true: "the sums of 32 integers times their scale"}[p.name == "Q4_1" || p.name == "Q5_1" || p.name == "Q4_K" || p.name == "Q5_K"])
 	y, w, stride := g.arg("y"), g.arg("w"), g.arg("stride")
-	c := &int8Code{coder: g.coder(p.name), packing: p, q: g.arg("q"), d: g.arg("d"), sums: g.arg("sums")}
+	c := &int8Code{coder: g.coder(p.name), packing: p, stride: stride, q: g.arg("q"), d: g.arg("d"), sums: g.arg("sums")}
 	blocks := g.arg("blocks")
 	ws := g.pointers(n, w, stride)
 	if !c.vnni() {
@@ -68,6 +68,7 @@ type int8Code struct {
 	*coder
 	packing
 	q, d, sums reg.GPVirtual
+	stride     reg.GPVirtual
 	ones       reg.VecVirtual
 }
 
@@ -111,6 +112,9 @@ func (c *int8Code) loop(name string, group int, blocks reg.GPVirtual, ws []reg.G
 			c.rowEight(w, acc[j])
 		} else {
 			c.row(w, acc[j])
+		}
+		if len(ws) == 4 {
+			c.prefetch(w, c.stride, group*c.packing.bytes)
 		}
 		c.ADDQ(operand.U32(group*c.packing.bytes), w)
 	}

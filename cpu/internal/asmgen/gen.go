@@ -87,6 +87,15 @@ func (g *gen) zeroY() reg.VecVirtual {
 	return v
 }
 
+// prefetch asks for the bytes four rows further on, where the next call reads: four rows
+// side by side are too many streams, too short each, for the processor to foresee all.
+// Asking for what lies past the end does no harm.
+func (g *gen) prefetch(row, stride reg.Register, bytes int) {
+	for at := 0; at < bytes; at += 64 {
+		g.PREFETCHT0(operand.Mem{Base: row, Index: stride, Scale: 4, Disp: at})
+	}
+}
+
 // times is k times a power of two.
 func (g *gen) times(k reg.GPVirtual, n int) reg.GPVirtual {
 	r := g.GP64()

@@ -56,6 +56,8 @@ func (g *gen) tile(m, n int, e element) {
 	t.x, t.w = g.rowsOf(m, x, xBytes), g.rowsOf(n, w, wBytes)
 	t.acc = g.zeros(m * n)
 
+	ahead := g.GP64()
+	g.MOVQ(w, ahead)
 	steps := g.GP64()
 	g.MOVQ(k, steps)
 	g.SHRQ(log2(g.lanes), steps)
@@ -63,6 +65,11 @@ func (g *gen) tile(m, n int, e element) {
 	g.Label("step")
 	t.step(func(row int, v reg.VecVirtual) { g.VMOVUPS(t.x.at(row, 0), v) },
 		func(row int, v reg.VecVirtual) { t.load(t.w.at(row, 0), v) })
+	if m == 1 && n == 4 { // decoding, which waits for memory
+		bytes := 4 * e.bytes * g.lanes // of the next four rows, from first to last
+		g.prefetch(ahead, wBytes, bytes)
+		g.ADDQ(operand.U32(bytes), ahead)
+	}
 	g.advance(t.x, 4*g.lanes)
 	g.advance(t.w, e.bytes*g.lanes)
 	g.DECQ(steps)

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func Dot4Q4_0AVX2(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·Dot4Q4_0AVX2(SB), NOSPLIT, $0-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -14,7 +14,7 @@ TEXT ·Dot4Q4_0AVX2(SB), NOSPLIT, $0-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -50,6 +50,7 @@ block:
 	VCVTDQ2PS    Y6, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y0
+	PREFETCHT0   (CX)(DX*4)
 	ADDQ         $0x00000012, CX
 	VPBROADCASTW (DI), X4
 	VCVTPH2PS    X4, Y4
@@ -80,6 +81,7 @@ block:
 	VCVTDQ2PS    Y6, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y1
+	PREFETCHT0   (DI)(DX*4)
 	ADDQ         $0x00000012, DI
 	VPBROADCASTW (R8), X4
 	VCVTPH2PS    X4, Y4
@@ -110,37 +112,39 @@ block:
 	VCVTDQ2PS    Y6, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y2
+	PREFETCHT0   (R8)(DX*4)
 	ADDQ         $0x00000012, R8
-	VPBROADCASTW (DX), X4
+	VPBROADCASTW (R9), X4
 	VCVTPH2PS    X4, Y4
 	VPBROADCASTD eight<>+0(SB), Y5
-	VPMOVZXBD    2(DX), Y6
+	VPMOVZXBD    2(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
 	VFMADD231PS  (BX), Y6, Y3
-	VPMOVZXBD    10(DX), Y6
+	VPMOVZXBD    10(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
 	VFMADD231PS  32(BX), Y6, Y3
-	VPMOVZXBD    2(DX), Y6
+	VPMOVZXBD    2(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
 	VFMADD231PS  64(BX), Y6, Y3
-	VPMOVZXBD    10(DX), Y6
+	VPMOVZXBD    10(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
 	VCVTDQ2PS    Y6, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y3
-	ADDQ         $0x00000012, DX
+	PREFETCHT0   (R9)(DX*4)
+	ADDQ         $0x00000012, R9
 	ADDQ         $0x00000080, BX
 	DECQ         SI
 	JNZ          block
@@ -225,7 +229,7 @@ block:
 	RET
 
 // func Dot4Q4_1AVX2(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·Dot4Q4_1AVX2(SB), NOSPLIT, $0-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -234,7 +238,7 @@ TEXT ·Dot4Q4_1AVX2(SB), NOSPLIT, $0-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -271,6 +275,7 @@ block:
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y5, Y6, Y6
 	VFMADD231PS  96(BX), Y6, Y0
+	PREFETCHT0   (CX)(DX*4)
 	ADDQ         $0x00000014, CX
 	VPBROADCASTW (DI), X4
 	VCVTPH2PS    X4, Y4
@@ -302,6 +307,7 @@ block:
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y5, Y6, Y6
 	VFMADD231PS  96(BX), Y6, Y1
+	PREFETCHT0   (DI)(DX*4)
 	ADDQ         $0x00000014, DI
 	VPBROADCASTW (R8), X4
 	VCVTPH2PS    X4, Y4
@@ -333,38 +339,40 @@ block:
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y5, Y6, Y6
 	VFMADD231PS  96(BX), Y6, Y2
+	PREFETCHT0   (R8)(DX*4)
 	ADDQ         $0x00000014, R8
-	VPBROADCASTW (DX), X4
+	VPBROADCASTW (R9), X4
 	VCVTPH2PS    X4, Y4
-	VPBROADCASTW 2(DX), X5
+	VPBROADCASTW 2(R9), X5
 	VCVTPH2PS    X5, Y5
-	VPMOVZXBD    4(DX), Y6
+	VPMOVZXBD    4(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y5, Y6, Y6
 	VFMADD231PS  (BX), Y6, Y3
-	VPMOVZXBD    12(DX), Y6
+	VPMOVZXBD    12(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y5, Y6, Y6
 	VFMADD231PS  32(BX), Y6, Y3
-	VPMOVZXBD    4(DX), Y6
+	VPMOVZXBD    4(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y5, Y6, Y6
 	VFMADD231PS  64(BX), Y6, Y3
-	VPMOVZXBD    12(DX), Y6
+	VPMOVZXBD    12(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y5, Y6, Y6
 	VFMADD231PS  96(BX), Y6, Y3
-	ADDQ         $0x00000014, DX
+	PREFETCHT0   (R9)(DX*4)
+	ADDQ         $0x00000014, R9
 	ADDQ         $0x00000080, BX
 	DECQ         SI
 	JNZ          block
@@ -444,7 +452,7 @@ block:
 	RET
 
 // func Dot4Q5_0AVX2(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·Dot4Q5_0AVX2(SB), NOSPLIT, $0-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -453,7 +461,7 @@ TEXT ·Dot4Q5_0AVX2(SB), NOSPLIT, $0-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -514,6 +522,7 @@ block:
 	VCVTDQ2PS    Y7, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y0
+	PREFETCHT0   (CX)(DX*4)
 	ADDQ         $0x00000016, CX
 	VPBROADCASTW (DI), X4
 	VCVTPH2PS    X4, Y4
@@ -569,6 +578,7 @@ block:
 	VCVTDQ2PS    Y7, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y1
+	PREFETCHT0   (DI)(DX*4)
 	ADDQ         $0x00000016, DI
 	VPBROADCASTW (R8), X4
 	VCVTPH2PS    X4, Y4
@@ -624,12 +634,13 @@ block:
 	VCVTDQ2PS    Y7, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y2
+	PREFETCHT0   (R8)(DX*4)
 	ADDQ         $0x00000016, R8
-	VPBROADCASTW (DX), X4
+	VPBROADCASTW (R9), X4
 	VCVTPH2PS    X4, Y4
 	VPBROADCASTD one<>+0(SB), Y6
-	VPBROADCASTD 2(DX), Y5
-	VPMOVZXBD    6(DX), Y7
+	VPBROADCASTD 2(R9), Y5
+	VPMOVZXBD    6(R9), Y7
 	VPBROADCASTD nibble<>+0(SB), Y8
 	VPAND        Y8, Y7, Y7
 	VMOVUPS      count<>+0(SB), Y8
@@ -642,7 +653,7 @@ block:
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y4, Y7, Y7
 	VFMADD231PS  (BX), Y7, Y3
-	VPMOVZXBD    14(DX), Y7
+	VPMOVZXBD    14(R9), Y7
 	VPBROADCASTD nibble<>+0(SB), Y8
 	VPAND        Y8, Y7, Y7
 	VMOVUPS      count<>+32(SB), Y8
@@ -655,7 +666,7 @@ block:
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y4, Y7, Y7
 	VFMADD231PS  32(BX), Y7, Y3
-	VPMOVZXBD    6(DX), Y7
+	VPMOVZXBD    6(R9), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VMOVUPS      count<>+64(SB), Y8
 	VPSRLVD      Y8, Y5, Y8
@@ -667,7 +678,7 @@ block:
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y4, Y7, Y7
 	VFMADD231PS  64(BX), Y7, Y3
-	VPMOVZXBD    14(DX), Y7
+	VPMOVZXBD    14(R9), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VMOVUPS      count<>+96(SB), Y8
 	VPSRLVD      Y8, Y5, Y5
@@ -679,7 +690,8 @@ block:
 	VCVTDQ2PS    Y7, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y3
-	ADDQ         $0x00000016, DX
+	PREFETCHT0   (R9)(DX*4)
+	ADDQ         $0x00000016, R9
 	ADDQ         $0x00000080, BX
 	DECQ         SI
 	JNZ          block
@@ -823,7 +835,7 @@ block:
 	RET
 
 // func Dot4Q5_1AVX2(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·Dot4Q5_1AVX2(SB), NOSPLIT, $0-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -832,7 +844,7 @@ TEXT ·Dot4Q5_1AVX2(SB), NOSPLIT, $0-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -891,6 +903,7 @@ block:
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y5, Y6, Y6
 	VFMADD231PS  96(BX), Y6, Y0
+	PREFETCHT0   (CX)(DX*4)
 	ADDQ         $0x00000018, CX
 	VPBROADCASTW (DI), X4
 	VCVTPH2PS    X4, Y4
@@ -944,6 +957,7 @@ block:
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y5, Y6, Y6
 	VFMADD231PS  96(BX), Y6, Y1
+	PREFETCHT0   (DI)(DX*4)
 	ADDQ         $0x00000018, DI
 	VPBROADCASTW (R8), X4
 	VCVTPH2PS    X4, Y4
@@ -997,14 +1011,15 @@ block:
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y5, Y6, Y6
 	VFMADD231PS  96(BX), Y6, Y2
+	PREFETCHT0   (R8)(DX*4)
 	ADDQ         $0x00000018, R8
-	VPBROADCASTW (DX), X4
+	VPBROADCASTW (R9), X4
 	VCVTPH2PS    X4, Y4
-	VPBROADCASTW 2(DX), X5
+	VPBROADCASTW 2(R9), X5
 	VCVTPH2PS    X5, Y5
 	VPBROADCASTD one<>+0(SB), Y7
-	VPBROADCASTD 4(DX), Y6
-	VPMOVZXBD    8(DX), Y8
+	VPBROADCASTD 4(R9), Y6
+	VPMOVZXBD    8(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VMOVUPS      count<>+0(SB), Y9
@@ -1016,7 +1031,7 @@ block:
 	VMULPS       Y4, Y8, Y8
 	VADDPS       Y5, Y8, Y8
 	VFMADD231PS  (BX), Y8, Y3
-	VPMOVZXBD    16(DX), Y8
+	VPMOVZXBD    16(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VMOVUPS      count<>+32(SB), Y9
@@ -1028,7 +1043,7 @@ block:
 	VMULPS       Y4, Y8, Y8
 	VADDPS       Y5, Y8, Y8
 	VFMADD231PS  32(BX), Y8, Y3
-	VPMOVZXBD    8(DX), Y8
+	VPMOVZXBD    8(R9), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VMOVUPS      count<>+64(SB), Y9
 	VPSRLVD      Y9, Y6, Y9
@@ -1039,7 +1054,7 @@ block:
 	VMULPS       Y4, Y8, Y8
 	VADDPS       Y5, Y8, Y8
 	VFMADD231PS  64(BX), Y8, Y3
-	VPMOVZXBD    16(DX), Y8
+	VPMOVZXBD    16(R9), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VMOVUPS      count<>+96(SB), Y9
 	VPSRLVD      Y9, Y6, Y6
@@ -1050,7 +1065,8 @@ block:
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y5, Y6, Y6
 	VFMADD231PS  96(BX), Y6, Y3
-	ADDQ         $0x00000018, DX
+	PREFETCHT0   (R9)(DX*4)
+	ADDQ         $0x00000018, R9
 	ADDQ         $0x00000080, BX
 	DECQ         SI
 	JNZ          block
@@ -1152,7 +1168,7 @@ block:
 	RET
 
 // func Dot4Q8_0AVX2(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·Dot4Q8_0AVX2(SB), NOSPLIT, $0-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -1161,7 +1177,7 @@ TEXT ·Dot4Q8_0AVX2(SB), NOSPLIT, $0-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1186,6 +1202,7 @@ block:
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y0
+	PREFETCHT0   (CX)(DX*4)
 	ADDQ         $0x00000022, CX
 	VPBROADCASTW (DI), X4
 	VCVTPH2PS    X4, Y4
@@ -1205,6 +1222,7 @@ block:
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y1
+	PREFETCHT0   (DI)(DX*4)
 	ADDQ         $0x00000022, DI
 	VPBROADCASTW (R8), X4
 	VCVTPH2PS    X4, Y4
@@ -1224,26 +1242,28 @@ block:
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y2
+	PREFETCHT0   (R8)(DX*4)
 	ADDQ         $0x00000022, R8
-	VPBROADCASTW (DX), X4
+	VPBROADCASTW (R9), X4
 	VCVTPH2PS    X4, Y4
-	VPMOVSXBD    2(DX), Y5
+	VPMOVSXBD    2(R9), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  (BX), Y5, Y3
-	VPMOVSXBD    10(DX), Y5
+	VPMOVSXBD    10(R9), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  32(BX), Y5, Y3
-	VPMOVSXBD    18(DX), Y5
+	VPMOVSXBD    18(R9), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  64(BX), Y5, Y3
-	VPMOVSXBD    26(DX), Y5
+	VPMOVSXBD    26(R9), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y3
-	ADDQ         $0x00000022, DX
+	PREFETCHT0   (R9)(DX*4)
+	ADDQ         $0x00000022, R9
 	ADDQ         $0x00000080, BX
 	DECQ         SI
 	JNZ          block
@@ -1311,7 +1331,7 @@ block:
 	RET
 
 // func Dot4Q4_KAVX2(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·Dot4Q4_KAVX2(SB), NOSPLIT, $256-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -1320,40 +1340,40 @@ TEXT ·Dot4Q4_KAVX2(SB), NOSPLIT, $256-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 
 block:
-	MOVL         4(CX), R9
-	MOVL         8(CX), R10
-	MOVL         12(CX), R11
-	MOVL         R11, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R9, R13
-	SHRL         $0x02, R13
-	ANDL         $0x30303030, R13
-	ORL          R12, R13
-	ANDL         $0x3f3f3f3f, R9
-	MOVL         R13, R12
-	SHLQ         $0x20, R12
-	ORQ          R9, R12
-	VMOVQ        R12, X4
+	MOVL         4(CX), R10
+	MOVL         8(CX), R11
+	MOVL         12(CX), R12
+	MOVL         R12, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R10, R14
+	SHRL         $0x02, R14
+	ANDL         $0x30303030, R14
+	ORL          R13, R14
+	ANDL         $0x3f3f3f3f, R10
+	MOVL         R14, R13
+	SHLQ         $0x20, R13
+	ORQ          R10, R13
+	VMOVQ        R13, X4
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
-	MOVL         R11, R12
-	SHRL         $0x04, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R10, R9
-	SHRL         $0x02, R9
-	ANDL         $0x30303030, R9
-	ORL          R12, R9
-	ANDL         $0x3f3f3f3f, R10
-	SHLQ         $0x20, R9
-	ORQ          R10, R9
-	VMOVQ        R9, X5
+	MOVL         R12, R13
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R11, R10
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R13, R10
+	ANDL         $0x3f3f3f3f, R11
+	SHLQ         $0x20, R10
+	ORQ          R11, R10
+	VMOVQ        R10, X5
 	VPMOVZXBD    X5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VPBROADCASTD (CX), X6
@@ -1588,34 +1608,37 @@ block:
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  992(BX), Y4, Y0
+	PREFETCHT0   (CX)(DX*4)
+	PREFETCHT0   64(CX)(DX*4)
+	PREFETCHT0   128(CX)(DX*4)
 	ADDQ         $0x00000090, CX
-	MOVL         4(DI), R9
-	MOVL         8(DI), R10
-	MOVL         12(DI), R11
-	MOVL         R11, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R9, R13
-	SHRL         $0x02, R13
-	ANDL         $0x30303030, R13
-	ORL          R12, R13
-	ANDL         $0x3f3f3f3f, R9
-	MOVL         R13, R12
-	SHLQ         $0x20, R12
-	ORQ          R9, R12
-	VMOVQ        R12, X4
+	MOVL         4(DI), R10
+	MOVL         8(DI), R11
+	MOVL         12(DI), R12
+	MOVL         R12, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R10, R14
+	SHRL         $0x02, R14
+	ANDL         $0x30303030, R14
+	ORL          R13, R14
+	ANDL         $0x3f3f3f3f, R10
+	MOVL         R14, R13
+	SHLQ         $0x20, R13
+	ORQ          R10, R13
+	VMOVQ        R13, X4
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
-	MOVL         R11, R12
-	SHRL         $0x04, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R10, R9
-	SHRL         $0x02, R9
-	ANDL         $0x30303030, R9
-	ORL          R12, R9
-	ANDL         $0x3f3f3f3f, R10
-	SHLQ         $0x20, R9
-	ORQ          R10, R9
-	VMOVQ        R9, X5
+	MOVL         R12, R13
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R11, R10
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R13, R10
+	ANDL         $0x3f3f3f3f, R11
+	SHLQ         $0x20, R10
+	ORQ          R11, R10
+	VMOVQ        R10, X5
 	VPMOVZXBD    X5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VPBROADCASTD (DI), X6
@@ -1850,34 +1873,37 @@ block:
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  992(BX), Y4, Y1
+	PREFETCHT0   (DI)(DX*4)
+	PREFETCHT0   64(DI)(DX*4)
+	PREFETCHT0   128(DI)(DX*4)
 	ADDQ         $0x00000090, DI
-	MOVL         4(R8), R9
-	MOVL         8(R8), R10
-	MOVL         12(R8), R11
-	MOVL         R11, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R9, R13
-	SHRL         $0x02, R13
-	ANDL         $0x30303030, R13
-	ORL          R12, R13
-	ANDL         $0x3f3f3f3f, R9
-	MOVL         R13, R12
-	SHLQ         $0x20, R12
-	ORQ          R9, R12
-	VMOVQ        R12, X4
+	MOVL         4(R8), R10
+	MOVL         8(R8), R11
+	MOVL         12(R8), R12
+	MOVL         R12, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R10, R14
+	SHRL         $0x02, R14
+	ANDL         $0x30303030, R14
+	ORL          R13, R14
+	ANDL         $0x3f3f3f3f, R10
+	MOVL         R14, R13
+	SHLQ         $0x20, R13
+	ORQ          R10, R13
+	VMOVQ        R13, X4
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
-	MOVL         R11, R12
-	SHRL         $0x04, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R10, R9
-	SHRL         $0x02, R9
-	ANDL         $0x30303030, R9
-	ORL          R12, R9
-	ANDL         $0x3f3f3f3f, R10
-	SHLQ         $0x20, R9
-	ORQ          R10, R9
-	VMOVQ        R9, X5
+	MOVL         R12, R13
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R11, R10
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R13, R10
+	ANDL         $0x3f3f3f3f, R11
+	SHLQ         $0x20, R10
+	ORQ          R11, R10
+	VMOVQ        R10, X5
 	VPMOVZXBD    X5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VPBROADCASTD (R8), X6
@@ -2112,37 +2138,40 @@ block:
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  992(BX), Y4, Y2
+	PREFETCHT0   (R8)(DX*4)
+	PREFETCHT0   64(R8)(DX*4)
+	PREFETCHT0   128(R8)(DX*4)
 	ADDQ         $0x00000090, R8
-	MOVL         4(DX), R9
-	MOVL         8(DX), R10
-	MOVL         12(DX), R11
-	MOVL         R11, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R9, R13
-	SHRL         $0x02, R13
-	ANDL         $0x30303030, R13
-	ORL          R12, R13
-	ANDL         $0x3f3f3f3f, R9
-	MOVL         R13, R12
-	SHLQ         $0x20, R12
-	ORQ          R9, R12
-	VMOVQ        R12, X4
+	MOVL         4(R9), R10
+	MOVL         8(R9), R11
+	MOVL         12(R9), R12
+	MOVL         R12, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R10, R14
+	SHRL         $0x02, R14
+	ANDL         $0x30303030, R14
+	ORL          R13, R14
+	ANDL         $0x3f3f3f3f, R10
+	MOVL         R14, R13
+	SHLQ         $0x20, R13
+	ORQ          R10, R13
+	VMOVQ        R13, X4
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
-	MOVL         R11, R12
-	SHRL         $0x04, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R10, R9
-	SHRL         $0x02, R9
-	ANDL         $0x30303030, R9
-	ORL          R12, R9
-	ANDL         $0x3f3f3f3f, R10
-	SHLQ         $0x20, R9
-	ORQ          R10, R9
-	VMOVQ        R9, X5
+	MOVL         R12, R13
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R11, R10
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R13, R10
+	ANDL         $0x3f3f3f3f, R11
+	SHLQ         $0x20, R10
+	ORQ          R11, R10
+	VMOVQ        R10, X5
 	VPMOVZXBD    X5, Y5
 	VCVTDQ2PS    Y5, Y5
-	VPBROADCASTD (DX), X6
+	VPBROADCASTD (R9), X6
 	VCVTPH2PS    X6, Y6
 	VMOVSLDUP    Y6, Y7
 	VMULPS       Y7, Y4, Y4
@@ -2154,53 +2183,53 @@ block:
 	VBROADCASTSS 224(SP), Y5
 	VBROADCASTSS 196(SP), Y6
 	VBROADCASTSS 228(SP), Y7
-	VPMOVZXBD    16(DX), Y8
+	VPMOVZXBD    16(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  (BX), Y8, Y3
-	VPMOVZXBD    24(DX), Y8
+	VPMOVZXBD    24(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  32(BX), Y8, Y3
-	VPMOVZXBD    32(DX), Y8
+	VPMOVZXBD    32(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  64(BX), Y8, Y3
-	VPMOVZXBD    40(DX), Y8
+	VPMOVZXBD    40(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  96(BX), Y8, Y3
-	VPMOVZXBD    16(DX), Y4
+	VPMOVZXBD    16(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  128(BX), Y4, Y3
-	VPMOVZXBD    24(DX), Y4
+	VPMOVZXBD    24(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  160(BX), Y4, Y3
-	VPMOVZXBD    32(DX), Y4
+	VPMOVZXBD    32(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  192(BX), Y4, Y3
-	VPMOVZXBD    40(DX), Y4
+	VPMOVZXBD    40(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
@@ -2210,53 +2239,53 @@ block:
 	VBROADCASTSS 232(SP), Y5
 	VBROADCASTSS 204(SP), Y6
 	VBROADCASTSS 236(SP), Y7
-	VPMOVZXBD    48(DX), Y8
+	VPMOVZXBD    48(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  256(BX), Y8, Y3
-	VPMOVZXBD    56(DX), Y8
+	VPMOVZXBD    56(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  288(BX), Y8, Y3
-	VPMOVZXBD    64(DX), Y8
+	VPMOVZXBD    64(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  320(BX), Y8, Y3
-	VPMOVZXBD    72(DX), Y8
+	VPMOVZXBD    72(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  352(BX), Y8, Y3
-	VPMOVZXBD    48(DX), Y4
+	VPMOVZXBD    48(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  384(BX), Y4, Y3
-	VPMOVZXBD    56(DX), Y4
+	VPMOVZXBD    56(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  416(BX), Y4, Y3
-	VPMOVZXBD    64(DX), Y4
+	VPMOVZXBD    64(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  448(BX), Y4, Y3
-	VPMOVZXBD    72(DX), Y4
+	VPMOVZXBD    72(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
@@ -2266,53 +2295,53 @@ block:
 	VBROADCASTSS 240(SP), Y5
 	VBROADCASTSS 212(SP), Y6
 	VBROADCASTSS 244(SP), Y7
-	VPMOVZXBD    80(DX), Y8
+	VPMOVZXBD    80(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  512(BX), Y8, Y3
-	VPMOVZXBD    88(DX), Y8
+	VPMOVZXBD    88(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  544(BX), Y8, Y3
-	VPMOVZXBD    96(DX), Y8
+	VPMOVZXBD    96(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  576(BX), Y8, Y3
-	VPMOVZXBD    104(DX), Y8
+	VPMOVZXBD    104(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  608(BX), Y8, Y3
-	VPMOVZXBD    80(DX), Y4
+	VPMOVZXBD    80(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  640(BX), Y4, Y3
-	VPMOVZXBD    88(DX), Y4
+	VPMOVZXBD    88(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  672(BX), Y4, Y3
-	VPMOVZXBD    96(DX), Y4
+	VPMOVZXBD    96(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  704(BX), Y4, Y3
-	VPMOVZXBD    104(DX), Y4
+	VPMOVZXBD    104(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
@@ -2322,59 +2351,62 @@ block:
 	VBROADCASTSS 248(SP), Y5
 	VBROADCASTSS 220(SP), Y6
 	VBROADCASTSS 252(SP), Y7
-	VPMOVZXBD    112(DX), Y8
+	VPMOVZXBD    112(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  768(BX), Y8, Y3
-	VPMOVZXBD    120(DX), Y8
+	VPMOVZXBD    120(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  800(BX), Y8, Y3
-	VPMOVZXBD    128(DX), Y8
+	VPMOVZXBD    128(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  832(BX), Y8, Y3
-	VPMOVZXBD    136(DX), Y8
+	VPMOVZXBD    136(R9), Y8
 	VPBROADCASTD nibble<>+0(SB), Y9
 	VPAND        Y9, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VSUBPS       Y5, Y8, Y8
 	VFMADD231PS  864(BX), Y8, Y3
-	VPMOVZXBD    112(DX), Y4
+	VPMOVZXBD    112(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  896(BX), Y4, Y3
-	VPMOVZXBD    120(DX), Y4
+	VPMOVZXBD    120(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  928(BX), Y4, Y3
-	VPMOVZXBD    128(DX), Y4
+	VPMOVZXBD    128(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  960(BX), Y4, Y3
-	VPMOVZXBD    136(DX), Y4
+	VPMOVZXBD    136(R9), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y6, Y4, Y4
 	VSUBPS       Y7, Y4, Y4
 	VFMADD231PS  992(BX), Y4, Y3
-	ADDQ         $0x00000090, DX
+	PREFETCHT0   (R9)(DX*4)
+	PREFETCHT0   64(R9)(DX*4)
+	PREFETCHT0   128(R9)(DX*4)
+	ADDQ         $0x00000090, R9
 	ADDQ         $0x00000400, BX
 	DECQ         SI
 	JNZ          block
@@ -2685,7 +2717,7 @@ block:
 	RET
 
 // func Dot4Q5_KAVX2(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·Dot4Q5_KAVX2(SB), NOSPLIT, $256-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -2694,40 +2726,40 @@ TEXT ·Dot4Q5_KAVX2(SB), NOSPLIT, $256-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 
 block:
-	MOVL         4(CX), R9
-	MOVL         8(CX), R10
-	MOVL         12(CX), R11
-	MOVL         R11, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R9, R13
-	SHRL         $0x02, R13
-	ANDL         $0x30303030, R13
-	ORL          R12, R13
-	ANDL         $0x3f3f3f3f, R9
-	MOVL         R13, R12
-	SHLQ         $0x20, R12
-	ORQ          R9, R12
-	VMOVQ        R12, X4
+	MOVL         4(CX), R10
+	MOVL         8(CX), R11
+	MOVL         12(CX), R12
+	MOVL         R12, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R10, R14
+	SHRL         $0x02, R14
+	ANDL         $0x30303030, R14
+	ORL          R13, R14
+	ANDL         $0x3f3f3f3f, R10
+	MOVL         R14, R13
+	SHLQ         $0x20, R13
+	ORQ          R10, R13
+	VMOVQ        R13, X4
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
-	MOVL         R11, R12
-	SHRL         $0x04, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R10, R9
-	SHRL         $0x02, R9
-	ANDL         $0x30303030, R9
-	ORL          R12, R9
-	ANDL         $0x3f3f3f3f, R10
-	SHLQ         $0x20, R9
-	ORQ          R10, R9
-	VMOVQ        R9, X5
+	MOVL         R12, R13
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R11, R10
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R13, R10
+	ANDL         $0x3f3f3f3f, R11
+	SHLQ         $0x20, R10
+	ORQ          R11, R10
+	VMOVQ        R10, X5
 	VPMOVZXBD    X5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VPBROADCASTD (CX), X6
@@ -3135,34 +3167,37 @@ block:
 	VBROADCASTSS 60(SP), Y5
 	VSUBPS       Y5, Y4, Y4
 	VFMADD231PS  992(BX), Y4, Y0
+	PREFETCHT0   (CX)(DX*4)
+	PREFETCHT0   64(CX)(DX*4)
+	PREFETCHT0   128(CX)(DX*4)
 	ADDQ         $0x000000b0, CX
-	MOVL         4(DI), R9
-	MOVL         8(DI), R10
-	MOVL         12(DI), R11
-	MOVL         R11, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R9, R13
-	SHRL         $0x02, R13
-	ANDL         $0x30303030, R13
-	ORL          R12, R13
-	ANDL         $0x3f3f3f3f, R9
-	MOVL         R13, R12
-	SHLQ         $0x20, R12
-	ORQ          R9, R12
-	VMOVQ        R12, X4
+	MOVL         4(DI), R10
+	MOVL         8(DI), R11
+	MOVL         12(DI), R12
+	MOVL         R12, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R10, R14
+	SHRL         $0x02, R14
+	ANDL         $0x30303030, R14
+	ORL          R13, R14
+	ANDL         $0x3f3f3f3f, R10
+	MOVL         R14, R13
+	SHLQ         $0x20, R13
+	ORQ          R10, R13
+	VMOVQ        R13, X4
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
-	MOVL         R11, R12
-	SHRL         $0x04, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R10, R9
-	SHRL         $0x02, R9
-	ANDL         $0x30303030, R9
-	ORL          R12, R9
-	ANDL         $0x3f3f3f3f, R10
-	SHLQ         $0x20, R9
-	ORQ          R10, R9
-	VMOVQ        R9, X5
+	MOVL         R12, R13
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R11, R10
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R13, R10
+	ANDL         $0x3f3f3f3f, R11
+	SHLQ         $0x20, R10
+	ORQ          R11, R10
+	VMOVQ        R10, X5
 	VPMOVZXBD    X5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VPBROADCASTD (DI), X6
@@ -3570,34 +3605,37 @@ block:
 	VBROADCASTSS 124(SP), Y5
 	VSUBPS       Y5, Y4, Y4
 	VFMADD231PS  992(BX), Y4, Y1
+	PREFETCHT0   (DI)(DX*4)
+	PREFETCHT0   64(DI)(DX*4)
+	PREFETCHT0   128(DI)(DX*4)
 	ADDQ         $0x000000b0, DI
-	MOVL         4(R8), R9
-	MOVL         8(R8), R10
-	MOVL         12(R8), R11
-	MOVL         R11, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R9, R13
-	SHRL         $0x02, R13
-	ANDL         $0x30303030, R13
-	ORL          R12, R13
-	ANDL         $0x3f3f3f3f, R9
-	MOVL         R13, R12
-	SHLQ         $0x20, R12
-	ORQ          R9, R12
-	VMOVQ        R12, X4
+	MOVL         4(R8), R10
+	MOVL         8(R8), R11
+	MOVL         12(R8), R12
+	MOVL         R12, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R10, R14
+	SHRL         $0x02, R14
+	ANDL         $0x30303030, R14
+	ORL          R13, R14
+	ANDL         $0x3f3f3f3f, R10
+	MOVL         R14, R13
+	SHLQ         $0x20, R13
+	ORQ          R10, R13
+	VMOVQ        R13, X4
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
-	MOVL         R11, R12
-	SHRL         $0x04, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R10, R9
-	SHRL         $0x02, R9
-	ANDL         $0x30303030, R9
-	ORL          R12, R9
-	ANDL         $0x3f3f3f3f, R10
-	SHLQ         $0x20, R9
-	ORQ          R10, R9
-	VMOVQ        R9, X5
+	MOVL         R12, R13
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R11, R10
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R13, R10
+	ANDL         $0x3f3f3f3f, R11
+	SHLQ         $0x20, R10
+	ORQ          R11, R10
+	VMOVQ        R10, X5
 	VPMOVZXBD    X5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VPBROADCASTD (R8), X6
@@ -4005,37 +4043,40 @@ block:
 	VBROADCASTSS 188(SP), Y5
 	VSUBPS       Y5, Y4, Y4
 	VFMADD231PS  992(BX), Y4, Y2
+	PREFETCHT0   (R8)(DX*4)
+	PREFETCHT0   64(R8)(DX*4)
+	PREFETCHT0   128(R8)(DX*4)
 	ADDQ         $0x000000b0, R8
-	MOVL         4(DX), R9
-	MOVL         8(DX), R10
-	MOVL         12(DX), R11
-	MOVL         R11, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R9, R13
-	SHRL         $0x02, R13
-	ANDL         $0x30303030, R13
-	ORL          R12, R13
-	ANDL         $0x3f3f3f3f, R9
-	MOVL         R13, R12
-	SHLQ         $0x20, R12
-	ORQ          R9, R12
-	VMOVQ        R12, X4
+	MOVL         4(R9), R10
+	MOVL         8(R9), R11
+	MOVL         12(R9), R12
+	MOVL         R12, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R10, R14
+	SHRL         $0x02, R14
+	ANDL         $0x30303030, R14
+	ORL          R13, R14
+	ANDL         $0x3f3f3f3f, R10
+	MOVL         R14, R13
+	SHLQ         $0x20, R13
+	ORQ          R10, R13
+	VMOVQ        R13, X4
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
-	MOVL         R11, R12
-	SHRL         $0x04, R12
-	ANDL         $0x0f0f0f0f, R12
-	MOVL         R10, R9
-	SHRL         $0x02, R9
-	ANDL         $0x30303030, R9
-	ORL          R12, R9
-	ANDL         $0x3f3f3f3f, R10
-	SHLQ         $0x20, R9
-	ORQ          R10, R9
-	VMOVQ        R9, X5
+	MOVL         R12, R13
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	MOVL         R11, R10
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R13, R10
+	ANDL         $0x3f3f3f3f, R11
+	SHLQ         $0x20, R10
+	ORQ          R11, R10
+	VMOVQ        R10, X5
 	VPMOVZXBD    X5, Y5
 	VCVTDQ2PS    Y5, Y5
-	VPBROADCASTD (DX), X6
+	VPBROADCASTD (R9), X6
 	VCVTPH2PS    X6, Y6
 	VMOVSLDUP    Y6, Y7
 	VMULPS       Y7, Y4, Y4
@@ -4044,10 +4085,10 @@ block:
 	VMOVUPS      Y4, 192(SP)
 	VMOVUPS      Y5, 224(SP)
 	VPBROADCASTD fifthBit<>+0(SB), Y4
-	VPMOVZXBD    48(DX), Y5
+	VPMOVZXBD    48(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    16(DX), Y6
+	VPMOVZXBD    16(R9), Y6
 	VPSLLD       $0x04, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4057,10 +4098,10 @@ block:
 	VBROADCASTSS 224(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  (BX), Y5, Y3
-	VPMOVZXBD    56(DX), Y5
+	VPMOVZXBD    56(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    24(DX), Y6
+	VPMOVZXBD    24(R9), Y6
 	VPSLLD       $0x04, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4070,10 +4111,10 @@ block:
 	VBROADCASTSS 224(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  32(BX), Y5, Y3
-	VPMOVZXBD    64(DX), Y5
+	VPMOVZXBD    64(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    32(DX), Y6
+	VPMOVZXBD    32(R9), Y6
 	VPSLLD       $0x04, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4083,10 +4124,10 @@ block:
 	VBROADCASTSS 224(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  64(BX), Y5, Y3
-	VPMOVZXBD    72(DX), Y5
+	VPMOVZXBD    72(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    40(DX), Y6
+	VPMOVZXBD    40(R9), Y6
 	VPSLLD       $0x04, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4096,9 +4137,9 @@ block:
 	VBROADCASTSS 224(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  96(BX), Y5, Y3
-	VPMOVZXBD    48(DX), Y5
+	VPMOVZXBD    48(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    16(DX), Y6
+	VPMOVZXBD    16(R9), Y6
 	VPSLLD       $0x03, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4108,9 +4149,9 @@ block:
 	VBROADCASTSS 228(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  128(BX), Y5, Y3
-	VPMOVZXBD    56(DX), Y5
+	VPMOVZXBD    56(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    24(DX), Y6
+	VPMOVZXBD    24(R9), Y6
 	VPSLLD       $0x03, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4120,9 +4161,9 @@ block:
 	VBROADCASTSS 228(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  160(BX), Y5, Y3
-	VPMOVZXBD    64(DX), Y5
+	VPMOVZXBD    64(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    32(DX), Y6
+	VPMOVZXBD    32(R9), Y6
 	VPSLLD       $0x03, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4132,9 +4173,9 @@ block:
 	VBROADCASTSS 228(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  192(BX), Y5, Y3
-	VPMOVZXBD    72(DX), Y5
+	VPMOVZXBD    72(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    40(DX), Y6
+	VPMOVZXBD    40(R9), Y6
 	VPSLLD       $0x03, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4144,10 +4185,10 @@ block:
 	VBROADCASTSS 228(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  224(BX), Y5, Y3
-	VPMOVZXBD    80(DX), Y5
+	VPMOVZXBD    80(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    16(DX), Y6
+	VPMOVZXBD    16(R9), Y6
 	VPSLLD       $0x02, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4157,10 +4198,10 @@ block:
 	VBROADCASTSS 232(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  256(BX), Y5, Y3
-	VPMOVZXBD    88(DX), Y5
+	VPMOVZXBD    88(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    24(DX), Y6
+	VPMOVZXBD    24(R9), Y6
 	VPSLLD       $0x02, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4170,10 +4211,10 @@ block:
 	VBROADCASTSS 232(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  288(BX), Y5, Y3
-	VPMOVZXBD    96(DX), Y5
+	VPMOVZXBD    96(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    32(DX), Y6
+	VPMOVZXBD    32(R9), Y6
 	VPSLLD       $0x02, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4183,10 +4224,10 @@ block:
 	VBROADCASTSS 232(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  320(BX), Y5, Y3
-	VPMOVZXBD    104(DX), Y5
+	VPMOVZXBD    104(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    40(DX), Y6
+	VPMOVZXBD    40(R9), Y6
 	VPSLLD       $0x02, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4196,9 +4237,9 @@ block:
 	VBROADCASTSS 232(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  352(BX), Y5, Y3
-	VPMOVZXBD    80(DX), Y5
+	VPMOVZXBD    80(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    16(DX), Y6
+	VPMOVZXBD    16(R9), Y6
 	VPSLLD       $0x01, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4208,9 +4249,9 @@ block:
 	VBROADCASTSS 236(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  384(BX), Y5, Y3
-	VPMOVZXBD    88(DX), Y5
+	VPMOVZXBD    88(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    24(DX), Y6
+	VPMOVZXBD    24(R9), Y6
 	VPSLLD       $0x01, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4220,9 +4261,9 @@ block:
 	VBROADCASTSS 236(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  416(BX), Y5, Y3
-	VPMOVZXBD    96(DX), Y5
+	VPMOVZXBD    96(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    32(DX), Y6
+	VPMOVZXBD    32(R9), Y6
 	VPSLLD       $0x01, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4232,9 +4273,9 @@ block:
 	VBROADCASTSS 236(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  448(BX), Y5, Y3
-	VPMOVZXBD    104(DX), Y5
+	VPMOVZXBD    104(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    40(DX), Y6
+	VPMOVZXBD    40(R9), Y6
 	VPSLLD       $0x01, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4244,10 +4285,10 @@ block:
 	VBROADCASTSS 236(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  480(BX), Y5, Y3
-	VPMOVZXBD    112(DX), Y5
+	VPMOVZXBD    112(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    16(DX), Y6
+	VPMOVZXBD    16(R9), Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VCVTDQ2PS    Y5, Y5
@@ -4256,10 +4297,10 @@ block:
 	VBROADCASTSS 240(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  512(BX), Y5, Y3
-	VPMOVZXBD    120(DX), Y5
+	VPMOVZXBD    120(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    24(DX), Y6
+	VPMOVZXBD    24(R9), Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VCVTDQ2PS    Y5, Y5
@@ -4268,10 +4309,10 @@ block:
 	VBROADCASTSS 240(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  544(BX), Y5, Y3
-	VPMOVZXBD    128(DX), Y5
+	VPMOVZXBD    128(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    32(DX), Y6
+	VPMOVZXBD    32(R9), Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VCVTDQ2PS    Y5, Y5
@@ -4280,10 +4321,10 @@ block:
 	VBROADCASTSS 240(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  576(BX), Y5, Y3
-	VPMOVZXBD    136(DX), Y5
+	VPMOVZXBD    136(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    40(DX), Y6
+	VPMOVZXBD    40(R9), Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VCVTDQ2PS    Y5, Y5
@@ -4292,9 +4333,9 @@ block:
 	VBROADCASTSS 240(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  608(BX), Y5, Y3
-	VPMOVZXBD    112(DX), Y5
+	VPMOVZXBD    112(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    16(DX), Y6
+	VPMOVZXBD    16(R9), Y6
 	VPSRLD       $0x01, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4304,9 +4345,9 @@ block:
 	VBROADCASTSS 244(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  640(BX), Y5, Y3
-	VPMOVZXBD    120(DX), Y5
+	VPMOVZXBD    120(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    24(DX), Y6
+	VPMOVZXBD    24(R9), Y6
 	VPSRLD       $0x01, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4316,9 +4357,9 @@ block:
 	VBROADCASTSS 244(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  672(BX), Y5, Y3
-	VPMOVZXBD    128(DX), Y5
+	VPMOVZXBD    128(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    32(DX), Y6
+	VPMOVZXBD    32(R9), Y6
 	VPSRLD       $0x01, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4328,9 +4369,9 @@ block:
 	VBROADCASTSS 244(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  704(BX), Y5, Y3
-	VPMOVZXBD    136(DX), Y5
+	VPMOVZXBD    136(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    40(DX), Y6
+	VPMOVZXBD    40(R9), Y6
 	VPSRLD       $0x01, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4340,10 +4381,10 @@ block:
 	VBROADCASTSS 244(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  736(BX), Y5, Y3
-	VPMOVZXBD    144(DX), Y5
+	VPMOVZXBD    144(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    16(DX), Y6
+	VPMOVZXBD    16(R9), Y6
 	VPSRLD       $0x02, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4353,10 +4394,10 @@ block:
 	VBROADCASTSS 248(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  768(BX), Y5, Y3
-	VPMOVZXBD    152(DX), Y5
+	VPMOVZXBD    152(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    24(DX), Y6
+	VPMOVZXBD    24(R9), Y6
 	VPSRLD       $0x02, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4366,10 +4407,10 @@ block:
 	VBROADCASTSS 248(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  800(BX), Y5, Y3
-	VPMOVZXBD    160(DX), Y5
+	VPMOVZXBD    160(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    32(DX), Y6
+	VPMOVZXBD    32(R9), Y6
 	VPSRLD       $0x02, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4379,10 +4420,10 @@ block:
 	VBROADCASTSS 248(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  832(BX), Y5, Y3
-	VPMOVZXBD    168(DX), Y5
+	VPMOVZXBD    168(R9), Y5
 	VPBROADCASTD nibble<>+0(SB), Y6
 	VPAND        Y6, Y5, Y5
-	VPMOVZXBD    40(DX), Y6
+	VPMOVZXBD    40(R9), Y6
 	VPSRLD       $0x02, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4392,9 +4433,9 @@ block:
 	VBROADCASTSS 248(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  864(BX), Y5, Y3
-	VPMOVZXBD    144(DX), Y5
+	VPMOVZXBD    144(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    16(DX), Y6
+	VPMOVZXBD    16(R9), Y6
 	VPSRLD       $0x03, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4404,9 +4445,9 @@ block:
 	VBROADCASTSS 252(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  896(BX), Y5, Y3
-	VPMOVZXBD    152(DX), Y5
+	VPMOVZXBD    152(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    24(DX), Y6
+	VPMOVZXBD    24(R9), Y6
 	VPSRLD       $0x03, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4416,9 +4457,9 @@ block:
 	VBROADCASTSS 252(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  928(BX), Y5, Y3
-	VPMOVZXBD    160(DX), Y5
+	VPMOVZXBD    160(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    32(DX), Y6
+	VPMOVZXBD    32(R9), Y6
 	VPSRLD       $0x03, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4428,9 +4469,9 @@ block:
 	VBROADCASTSS 252(SP), Y6
 	VSUBPS       Y6, Y5, Y5
 	VFMADD231PS  960(BX), Y5, Y3
-	VPMOVZXBD    168(DX), Y5
+	VPMOVZXBD    168(R9), Y5
 	VPSRLD       $0x04, Y5, Y5
-	VPMOVZXBD    40(DX), Y6
+	VPMOVZXBD    40(R9), Y6
 	VPSRLD       $0x03, Y6, Y6
 	VPAND        Y4, Y6, Y6
 	VPOR         Y6, Y5, Y5
@@ -4440,7 +4481,10 @@ block:
 	VBROADCASTSS 252(SP), Y5
 	VSUBPS       Y5, Y4, Y4
 	VFMADD231PS  992(BX), Y4, Y3
-	ADDQ         $0x000000b0, DX
+	PREFETCHT0   (R9)(DX*4)
+	PREFETCHT0   64(R9)(DX*4)
+	PREFETCHT0   128(R9)(DX*4)
+	ADDQ         $0x000000b0, R9
 	ADDQ         $0x00000400, BX
 	DECQ         SI
 	JNZ          block
@@ -4927,7 +4971,7 @@ block:
 	RET
 
 // func Dot4Q6_KAVX2(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·Dot4Q6_KAVX2(SB), NOSPLIT, $256-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -4936,7 +4980,7 @@ TEXT ·Dot4Q6_KAVX2(SB), NOSPLIT, $256-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -5315,6 +5359,10 @@ block:
 	VCVTDQ2PS    Y6, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  992(BX), Y5, Y0
+	PREFETCHT0   (CX)(DX*4)
+	PREFETCHT0   64(CX)(DX*4)
+	PREFETCHT0   128(CX)(DX*4)
+	PREFETCHT0   192(CX)(DX*4)
 	ADDQ         $0x000000d2, CX
 	VPBROADCASTW 208(DI), X4
 	VCVTPH2PS    X4, Y4
@@ -5688,6 +5736,10 @@ block:
 	VCVTDQ2PS    Y6, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  992(BX), Y5, Y1
+	PREFETCHT0   (DI)(DX*4)
+	PREFETCHT0   64(DI)(DX*4)
+	PREFETCHT0   128(DI)(DX*4)
+	PREFETCHT0   192(DI)(DX*4)
 	ADDQ         $0x000000d2, DI
 	VPBROADCASTW 208(R8), X4
 	VCVTPH2PS    X4, Y4
@@ -6061,23 +6113,27 @@ block:
 	VCVTDQ2PS    Y6, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  992(BX), Y5, Y2
+	PREFETCHT0   (R8)(DX*4)
+	PREFETCHT0   64(R8)(DX*4)
+	PREFETCHT0   128(R8)(DX*4)
+	PREFETCHT0   192(R8)(DX*4)
 	ADDQ         $0x000000d2, R8
-	VPBROADCASTW 208(DX), X4
+	VPBROADCASTW 208(R9), X4
 	VCVTPH2PS    X4, Y4
-	VPMOVSXBD    192(DX), Y5
+	VPMOVSXBD    192(R9), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VPMOVSXBD    200(DX), Y6
+	VPMOVSXBD    200(R9), Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
 	VMOVUPS      Y5, 192(SP)
 	VMOVUPS      Y6, 224(SP)
 	VPBROADCASTD upperTwo<>+0(SB), Y4
 	VPBROADCASTD thirtyTwo<>+0(SB), Y5
-	VPMOVZXBD    (DX), Y6
+	VPMOVZXBD    (R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    128(DX), Y7
+	VPMOVZXBD    128(R9), Y7
 	VPSLLD       $0x04, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6086,10 +6142,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  (BX), Y6, Y3
-	VPMOVZXBD    8(DX), Y6
+	VPMOVZXBD    8(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    136(DX), Y7
+	VPMOVZXBD    136(R9), Y7
 	VPSLLD       $0x04, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6098,10 +6154,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  32(BX), Y6, Y3
-	VPMOVZXBD    16(DX), Y6
+	VPMOVZXBD    16(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    144(DX), Y7
+	VPMOVZXBD    144(R9), Y7
 	VPSLLD       $0x04, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6110,10 +6166,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  64(BX), Y6, Y3
-	VPMOVZXBD    24(DX), Y6
+	VPMOVZXBD    24(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    152(DX), Y7
+	VPMOVZXBD    152(R9), Y7
 	VPSLLD       $0x04, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6122,10 +6178,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  96(BX), Y6, Y3
-	VPMOVZXBD    32(DX), Y6
+	VPMOVZXBD    32(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    128(DX), Y7
+	VPMOVZXBD    128(R9), Y7
 	VPSLLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6134,10 +6190,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  128(BX), Y6, Y3
-	VPMOVZXBD    40(DX), Y6
+	VPMOVZXBD    40(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    136(DX), Y7
+	VPMOVZXBD    136(R9), Y7
 	VPSLLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6146,10 +6202,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  160(BX), Y6, Y3
-	VPMOVZXBD    48(DX), Y6
+	VPMOVZXBD    48(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    144(DX), Y7
+	VPMOVZXBD    144(R9), Y7
 	VPSLLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6158,10 +6214,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  192(BX), Y6, Y3
-	VPMOVZXBD    56(DX), Y6
+	VPMOVZXBD    56(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    152(DX), Y7
+	VPMOVZXBD    152(R9), Y7
 	VPSLLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6170,9 +6226,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  224(BX), Y6, Y3
-	VPMOVZXBD    (DX), Y6
+	VPMOVZXBD    (R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    128(DX), Y7
+	VPMOVZXBD    128(R9), Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
@@ -6180,9 +6236,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  256(BX), Y6, Y3
-	VPMOVZXBD    8(DX), Y6
+	VPMOVZXBD    8(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    136(DX), Y7
+	VPMOVZXBD    136(R9), Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
@@ -6190,9 +6246,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  288(BX), Y6, Y3
-	VPMOVZXBD    16(DX), Y6
+	VPMOVZXBD    16(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    144(DX), Y7
+	VPMOVZXBD    144(R9), Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
@@ -6200,9 +6256,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  320(BX), Y6, Y3
-	VPMOVZXBD    24(DX), Y6
+	VPMOVZXBD    24(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    152(DX), Y7
+	VPMOVZXBD    152(R9), Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
@@ -6210,9 +6266,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  352(BX), Y6, Y3
-	VPMOVZXBD    32(DX), Y6
+	VPMOVZXBD    32(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    128(DX), Y7
+	VPMOVZXBD    128(R9), Y7
 	VPSRLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6221,9 +6277,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  384(BX), Y6, Y3
-	VPMOVZXBD    40(DX), Y6
+	VPMOVZXBD    40(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    136(DX), Y7
+	VPMOVZXBD    136(R9), Y7
 	VPSRLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6232,9 +6288,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  416(BX), Y6, Y3
-	VPMOVZXBD    48(DX), Y6
+	VPMOVZXBD    48(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    144(DX), Y7
+	VPMOVZXBD    144(R9), Y7
 	VPSRLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6243,9 +6299,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  448(BX), Y6, Y3
-	VPMOVZXBD    56(DX), Y6
+	VPMOVZXBD    56(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    152(DX), Y7
+	VPMOVZXBD    152(R9), Y7
 	VPSRLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6254,10 +6310,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  480(BX), Y6, Y3
-	VPMOVZXBD    64(DX), Y6
+	VPMOVZXBD    64(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    160(DX), Y7
+	VPMOVZXBD    160(R9), Y7
 	VPSLLD       $0x04, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6266,10 +6322,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  512(BX), Y6, Y3
-	VPMOVZXBD    72(DX), Y6
+	VPMOVZXBD    72(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    168(DX), Y7
+	VPMOVZXBD    168(R9), Y7
 	VPSLLD       $0x04, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6278,10 +6334,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  544(BX), Y6, Y3
-	VPMOVZXBD    80(DX), Y6
+	VPMOVZXBD    80(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    176(DX), Y7
+	VPMOVZXBD    176(R9), Y7
 	VPSLLD       $0x04, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6290,10 +6346,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  576(BX), Y6, Y3
-	VPMOVZXBD    88(DX), Y6
+	VPMOVZXBD    88(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    184(DX), Y7
+	VPMOVZXBD    184(R9), Y7
 	VPSLLD       $0x04, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6302,10 +6358,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  608(BX), Y6, Y3
-	VPMOVZXBD    96(DX), Y6
+	VPMOVZXBD    96(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    160(DX), Y7
+	VPMOVZXBD    160(R9), Y7
 	VPSLLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6314,10 +6370,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  640(BX), Y6, Y3
-	VPMOVZXBD    104(DX), Y6
+	VPMOVZXBD    104(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    168(DX), Y7
+	VPMOVZXBD    168(R9), Y7
 	VPSLLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6326,10 +6382,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  672(BX), Y6, Y3
-	VPMOVZXBD    112(DX), Y6
+	VPMOVZXBD    112(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    176(DX), Y7
+	VPMOVZXBD    176(R9), Y7
 	VPSLLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6338,10 +6394,10 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  704(BX), Y6, Y3
-	VPMOVZXBD    120(DX), Y6
+	VPMOVZXBD    120(R9), Y6
 	VPBROADCASTD nibble<>+0(SB), Y7
 	VPAND        Y7, Y6, Y6
-	VPMOVZXBD    184(DX), Y7
+	VPMOVZXBD    184(R9), Y7
 	VPSLLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6350,9 +6406,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  736(BX), Y6, Y3
-	VPMOVZXBD    64(DX), Y6
+	VPMOVZXBD    64(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    160(DX), Y7
+	VPMOVZXBD    160(R9), Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
@@ -6360,9 +6416,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  768(BX), Y6, Y3
-	VPMOVZXBD    72(DX), Y6
+	VPMOVZXBD    72(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    168(DX), Y7
+	VPMOVZXBD    168(R9), Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
@@ -6370,9 +6426,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  800(BX), Y6, Y3
-	VPMOVZXBD    80(DX), Y6
+	VPMOVZXBD    80(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    176(DX), Y7
+	VPMOVZXBD    176(R9), Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
@@ -6380,9 +6436,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  832(BX), Y6, Y3
-	VPMOVZXBD    88(DX), Y6
+	VPMOVZXBD    88(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    184(DX), Y7
+	VPMOVZXBD    184(R9), Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
 	VPSUBD       Y5, Y6, Y6
@@ -6390,9 +6446,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  864(BX), Y6, Y3
-	VPMOVZXBD    96(DX), Y6
+	VPMOVZXBD    96(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    160(DX), Y7
+	VPMOVZXBD    160(R9), Y7
 	VPSRLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6401,9 +6457,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  896(BX), Y6, Y3
-	VPMOVZXBD    104(DX), Y6
+	VPMOVZXBD    104(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    168(DX), Y7
+	VPMOVZXBD    168(R9), Y7
 	VPSRLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6412,9 +6468,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  928(BX), Y6, Y3
-	VPMOVZXBD    112(DX), Y6
+	VPMOVZXBD    112(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    176(DX), Y7
+	VPMOVZXBD    176(R9), Y7
 	VPSRLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6423,9 +6479,9 @@ block:
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y7, Y6, Y6
 	VFMADD231PS  960(BX), Y6, Y3
-	VPMOVZXBD    120(DX), Y6
+	VPMOVZXBD    120(R9), Y6
 	VPSRLD       $0x04, Y6, Y6
-	VPMOVZXBD    184(DX), Y7
+	VPMOVZXBD    184(R9), Y7
 	VPSRLD       $0x02, Y7, Y7
 	VPAND        Y4, Y7, Y7
 	VPOR         Y7, Y6, Y6
@@ -6434,7 +6490,11 @@ block:
 	VCVTDQ2PS    Y6, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  992(BX), Y5, Y3
-	ADDQ         $0x000000d2, DX
+	PREFETCHT0   (R9)(DX*4)
+	PREFETCHT0   64(R9)(DX*4)
+	PREFETCHT0   128(R9)(DX*4)
+	PREFETCHT0   192(R9)(DX*4)
+	ADDQ         $0x000000d2, R9
 	ADDQ         $0x00000400, BX
 	DECQ         SI
 	JNZ          block
@@ -6862,7 +6922,7 @@ block:
 	RET
 
 // func Dot4Q4_0AVX512(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, MMX+
 TEXT ·Dot4Q4_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ    y+0(FP), AX
 	MOVQ    w+8(FP), CX
@@ -6871,7 +6931,7 @@ TEXT ·Dot4Q4_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ    blocks+32(FP), SI
 	LEAQ    (CX)(DX*1), DI
 	LEAQ    (DI)(DX*1), R8
-	LEAQ    (R8)(DX*1), DX
+	LEAQ    (R8)(DX*1), R9
 	VMOVUPS signedCodes<>+0(SB), Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -6888,6 +6948,7 @@ block:
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   64(BX), Z5, Z1
+	PREFETCHT0    (CX)(DX*4)
 	ADDQ          $0x00000012, CX
 	VPBROADCASTW  (DI), Y5
 	VCVTPH2PS     Y5, Z5
@@ -6898,6 +6959,7 @@ block:
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   64(BX), Z5, Z2
+	PREFETCHT0    (DI)(DX*4)
 	ADDQ          $0x00000012, DI
 	VPBROADCASTW  (R8), Y5
 	VCVTPH2PS     Y5, Z5
@@ -6908,17 +6970,19 @@ block:
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   64(BX), Z5, Z3
+	PREFETCHT0    (R8)(DX*4)
 	ADDQ          $0x00000012, R8
-	VPBROADCASTW  (DX), Y5
+	VPBROADCASTW  (R9), Y5
 	VCVTPH2PS     Y5, Z5
 	VMULPS        Z0, Z5, Z5
-	VPMOVZXBD     2(DX), Z6
+	VPMOVZXBD     2(R9), Z6
 	VPERMPS       Z5, Z6, Z7
 	VFMADD231PS   (BX), Z7, Z4
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   64(BX), Z5, Z4
-	ADDQ          $0x00000012, DX
+	PREFETCHT0    (R9)(DX*4)
+	ADDQ          $0x00000012, R9
 	ADDQ          $0x00000080, BX
 	DECQ          SI
 	JNZ           block
@@ -7000,7 +7064,7 @@ block:
 	RET
 
 // func Dot4Q4_1AVX512(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, MMX+
 TEXT ·Dot4Q4_1AVX512(SB), NOSPLIT, $0-40
 	MOVQ    y+0(FP), AX
 	MOVQ    w+8(FP), CX
@@ -7009,7 +7073,7 @@ TEXT ·Dot4Q4_1AVX512(SB), NOSPLIT, $0-40
 	MOVQ    blocks+32(FP), SI
 	LEAQ    (CX)(DX*1), DI
 	LEAQ    (DI)(DX*1), R8
-	LEAQ    (R8)(DX*1), DX
+	LEAQ    (R8)(DX*1), R9
 	VMOVUPS plainCodes<>+0(SB), Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -7029,6 +7093,7 @@ block:
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   64(BX), Z5, Z1
+	PREFETCHT0    (CX)(DX*4)
 	ADDQ          $0x00000014, CX
 	VPBROADCASTW  (DI), Y5
 	VCVTPH2PS     Y5, Z5
@@ -7042,6 +7107,7 @@ block:
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   64(BX), Z5, Z2
+	PREFETCHT0    (DI)(DX*4)
 	ADDQ          $0x00000014, DI
 	VPBROADCASTW  (R8), Y5
 	VCVTPH2PS     Y5, Z5
@@ -7055,20 +7121,22 @@ block:
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   64(BX), Z5, Z3
+	PREFETCHT0    (R8)(DX*4)
 	ADDQ          $0x00000014, R8
-	VPBROADCASTW  (DX), Y5
+	VPBROADCASTW  (R9), Y5
 	VCVTPH2PS     Y5, Z5
-	VPBROADCASTW  2(DX), Y6
+	VPBROADCASTW  2(R9), Y6
 	VCVTPH2PS     Y6, Z6
 	VMULPS        Z0, Z5, Z5
 	VADDPS        Z6, Z5, Z5
-	VPMOVZXBD     4(DX), Z6
+	VPMOVZXBD     4(R9), Z6
 	VPERMPS       Z5, Z6, Z7
 	VFMADD231PS   (BX), Z7, Z4
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   64(BX), Z5, Z4
-	ADDQ          $0x00000014, DX
+	PREFETCHT0    (R9)(DX*4)
+	ADDQ          $0x00000014, R9
 	ADDQ          $0x00000080, BX
 	DECQ          SI
 	JNZ           block
@@ -7153,7 +7221,7 @@ block:
 	RET
 
 // func Dot4Q5_0AVX512(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, MMX+
 TEXT ·Dot4Q5_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -7162,7 +7230,7 @@ TEXT ·Dot4Q5_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7198,6 +7266,7 @@ block:
 	VCVTDQ2PS     Z7, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   64(BX), Z5, Z0
+	PREFETCHT0    (CX)(DX*4)
 	ADDQ          $0x00000016, CX
 	VPBROADCASTW  (DI), Y4
 	VCVTPH2PS     Y4, Z4
@@ -7228,6 +7297,7 @@ block:
 	VCVTDQ2PS     Z7, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   64(BX), Z5, Z1
+	PREFETCHT0    (DI)(DX*4)
 	ADDQ          $0x00000016, DI
 	VPBROADCASTW  (R8), Y4
 	VCVTPH2PS     Y4, Z4
@@ -7258,12 +7328,13 @@ block:
 	VCVTDQ2PS     Z7, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   64(BX), Z5, Z2
+	PREFETCHT0    (R8)(DX*4)
 	ADDQ          $0x00000016, R8
-	VPBROADCASTW  (DX), Y4
+	VPBROADCASTW  (R9), Y4
 	VCVTPH2PS     Y4, Z4
 	VPBROADCASTD  one<>+0(SB), Z6
-	VPBROADCASTD  2(DX), Z5
-	VPMOVZXBD     6(DX), Z7
+	VPBROADCASTD  2(R9), Z5
+	VPMOVZXBD     6(R9), Z7
 	VPBROADCASTD  nibble<>+0(SB), Z8
 	VPANDD        Z8, Z7, Z7
 	VMOVUPS       count<>+0(SB), Z8
@@ -7276,7 +7347,7 @@ block:
 	VCVTDQ2PS     Z7, Z7
 	VMULPS        Z4, Z7, Z7
 	VFMADD231PS   (BX), Z7, Z3
-	VPMOVZXBD     6(DX), Z7
+	VPMOVZXBD     6(R9), Z7
 	VPSRLD        $0x04, Z7, Z7
 	VMOVUPS       count<>+64(SB), Z8
 	VPSRLVD       Z8, Z5, Z5
@@ -7288,7 +7359,8 @@ block:
 	VCVTDQ2PS     Z7, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   64(BX), Z5, Z3
-	ADDQ          $0x00000016, DX
+	PREFETCHT0    (R9)(DX*4)
+	ADDQ          $0x00000016, R9
 	ADDQ          $0x00000080, BX
 	DECQ          SI
 	JNZ           block
@@ -7371,7 +7443,7 @@ block:
 	RET
 
 // func Dot4Q5_1AVX512(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, MMX+
 TEXT ·Dot4Q5_1AVX512(SB), NOSPLIT, $0-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -7380,7 +7452,7 @@ TEXT ·Dot4Q5_1AVX512(SB), NOSPLIT, $0-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7416,6 +7488,7 @@ block:
 	VMULPS        Z4, Z6, Z6
 	VADDPS        Z5, Z6, Z6
 	VFMADD231PS   64(BX), Z6, Z0
+	PREFETCHT0    (CX)(DX*4)
 	ADDQ          $0x00000018, CX
 	VPBROADCASTW  (DI), Y4
 	VCVTPH2PS     Y4, Z4
@@ -7446,6 +7519,7 @@ block:
 	VMULPS        Z4, Z6, Z6
 	VADDPS        Z5, Z6, Z6
 	VFMADD231PS   64(BX), Z6, Z1
+	PREFETCHT0    (DI)(DX*4)
 	ADDQ          $0x00000018, DI
 	VPBROADCASTW  (R8), Y4
 	VCVTPH2PS     Y4, Z4
@@ -7476,14 +7550,15 @@ block:
 	VMULPS        Z4, Z6, Z6
 	VADDPS        Z5, Z6, Z6
 	VFMADD231PS   64(BX), Z6, Z2
+	PREFETCHT0    (R8)(DX*4)
 	ADDQ          $0x00000018, R8
-	VPBROADCASTW  (DX), Y4
+	VPBROADCASTW  (R9), Y4
 	VCVTPH2PS     Y4, Z4
-	VPBROADCASTW  2(DX), Y5
+	VPBROADCASTW  2(R9), Y5
 	VCVTPH2PS     Y5, Z5
 	VPBROADCASTD  one<>+0(SB), Z7
-	VPBROADCASTD  4(DX), Z6
-	VPMOVZXBD     8(DX), Z8
+	VPBROADCASTD  4(R9), Z6
+	VPMOVZXBD     8(R9), Z8
 	VPBROADCASTD  nibble<>+0(SB), Z9
 	VPANDD        Z9, Z8, Z8
 	VMOVUPS       count<>+0(SB), Z9
@@ -7495,7 +7570,7 @@ block:
 	VMULPS        Z4, Z8, Z8
 	VADDPS        Z5, Z8, Z8
 	VFMADD231PS   (BX), Z8, Z3
-	VPMOVZXBD     8(DX), Z8
+	VPMOVZXBD     8(R9), Z8
 	VPSRLD        $0x04, Z8, Z8
 	VMOVUPS       count<>+64(SB), Z9
 	VPSRLVD       Z9, Z6, Z6
@@ -7506,7 +7581,8 @@ block:
 	VMULPS        Z4, Z6, Z6
 	VADDPS        Z5, Z6, Z6
 	VFMADD231PS   64(BX), Z6, Z3
-	ADDQ          $0x00000018, DX
+	PREFETCHT0    (R9)(DX*4)
+	ADDQ          $0x00000018, R9
 	ADDQ          $0x00000080, BX
 	DECQ          SI
 	JNZ           block
@@ -7589,7 +7665,7 @@ block:
 	RET
 
 // func Dot4Q8_0AVX512(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, MMX+
 TEXT ·Dot4Q8_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -7598,7 +7674,7 @@ TEXT ·Dot4Q8_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7615,6 +7691,7 @@ block:
 	VCVTDQ2PS     Z5, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   64(BX), Z5, Z0
+	PREFETCHT0    (CX)(DX*4)
 	ADDQ          $0x00000022, CX
 	VPBROADCASTW  (DI), Y4
 	VCVTPH2PS     Y4, Z4
@@ -7626,6 +7703,7 @@ block:
 	VCVTDQ2PS     Z5, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   64(BX), Z5, Z1
+	PREFETCHT0    (DI)(DX*4)
 	ADDQ          $0x00000022, DI
 	VPBROADCASTW  (R8), Y4
 	VCVTPH2PS     Y4, Z4
@@ -7637,18 +7715,20 @@ block:
 	VCVTDQ2PS     Z5, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   64(BX), Z5, Z2
+	PREFETCHT0    (R8)(DX*4)
 	ADDQ          $0x00000022, R8
-	VPBROADCASTW  (DX), Y4
+	VPBROADCASTW  (R9), Y4
 	VCVTPH2PS     Y4, Z4
-	VPMOVSXBD     2(DX), Z5
+	VPMOVSXBD     2(R9), Z5
 	VCVTDQ2PS     Z5, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   (BX), Z5, Z3
-	VPMOVSXBD     18(DX), Z5
+	VPMOVSXBD     18(R9), Z5
 	VCVTDQ2PS     Z5, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   64(BX), Z5, Z3
-	ADDQ          $0x00000022, DX
+	PREFETCHT0    (R9)(DX*4)
+	ADDQ          $0x00000022, R9
 	ADDQ          $0x00000080, BX
 	DECQ          SI
 	JNZ           block
@@ -7712,7 +7792,7 @@ block:
 	RET
 
 // func Dot4Q4_KAVX512(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·Dot4Q4_KAVX512(SB), NOSPLIT, $256-40
 	MOVQ    y+0(FP), AX
 	MOVQ    w+8(FP), CX
@@ -7721,7 +7801,7 @@ TEXT ·Dot4Q4_KAVX512(SB), NOSPLIT, $256-40
 	MOVQ    blocks+32(FP), SI
 	LEAQ    (CX)(DX*1), DI
 	LEAQ    (DI)(DX*1), R8
-	LEAQ    (R8)(DX*1), DX
+	LEAQ    (R8)(DX*1), R9
 	VMOVUPS plainCodes<>+0(SB), Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -7729,33 +7809,33 @@ TEXT ·Dot4Q4_KAVX512(SB), NOSPLIT, $256-40
 	VPXORD  Z4, Z4, Z4
 
 block:
-	MOVL          4(CX), R9
-	MOVL          8(CX), R10
-	MOVL          12(CX), R11
-	MOVL          R11, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R9, R13
-	SHRL          $0x02, R13
-	ANDL          $0x30303030, R13
-	ORL           R12, R13
-	ANDL          $0x3f3f3f3f, R9
-	MOVL          R13, R12
-	SHLQ          $0x20, R12
-	ORQ           R9, R12
-	VMOVQ         R12, X5
+	MOVL          4(CX), R10
+	MOVL          8(CX), R11
+	MOVL          12(CX), R12
+	MOVL          R12, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R10, R14
+	SHRL          $0x02, R14
+	ANDL          $0x30303030, R14
+	ORL           R13, R14
+	ANDL          $0x3f3f3f3f, R10
+	MOVL          R14, R13
+	SHLQ          $0x20, R13
+	ORQ           R10, R13
+	VMOVQ         R13, X5
 	VPMOVZXBD     X5, Y5
 	VCVTDQ2PS     Y5, Y5
-	MOVL          R11, R12
-	SHRL          $0x04, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R10, R9
-	SHRL          $0x02, R9
-	ANDL          $0x30303030, R9
-	ORL           R12, R9
-	ANDL          $0x3f3f3f3f, R10
-	SHLQ          $0x20, R9
-	ORQ           R10, R9
-	VMOVQ         R9, X6
+	MOVL          R12, R13
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R11, R10
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R13, R10
+	ANDL          $0x3f3f3f3f, R11
+	SHLQ          $0x20, R10
+	ORQ           R11, R10
+	VMOVQ         R10, X6
 	VPMOVZXBD     X6, Y6
 	VCVTDQ2PS     Y6, Y6
 	VPBROADCASTD  (CX), X7
@@ -7854,34 +7934,37 @@ block:
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   960(BX), Z5, Z1
+	PREFETCHT0    (CX)(DX*4)
+	PREFETCHT0    64(CX)(DX*4)
+	PREFETCHT0    128(CX)(DX*4)
 	ADDQ          $0x00000090, CX
-	MOVL          4(DI), R9
-	MOVL          8(DI), R10
-	MOVL          12(DI), R11
-	MOVL          R11, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R9, R13
-	SHRL          $0x02, R13
-	ANDL          $0x30303030, R13
-	ORL           R12, R13
-	ANDL          $0x3f3f3f3f, R9
-	MOVL          R13, R12
-	SHLQ          $0x20, R12
-	ORQ           R9, R12
-	VMOVQ         R12, X5
+	MOVL          4(DI), R10
+	MOVL          8(DI), R11
+	MOVL          12(DI), R12
+	MOVL          R12, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R10, R14
+	SHRL          $0x02, R14
+	ANDL          $0x30303030, R14
+	ORL           R13, R14
+	ANDL          $0x3f3f3f3f, R10
+	MOVL          R14, R13
+	SHLQ          $0x20, R13
+	ORQ           R10, R13
+	VMOVQ         R13, X5
 	VPMOVZXBD     X5, Y5
 	VCVTDQ2PS     Y5, Y5
-	MOVL          R11, R12
-	SHRL          $0x04, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R10, R9
-	SHRL          $0x02, R9
-	ANDL          $0x30303030, R9
-	ORL           R12, R9
-	ANDL          $0x3f3f3f3f, R10
-	SHLQ          $0x20, R9
-	ORQ           R10, R9
-	VMOVQ         R9, X6
+	MOVL          R12, R13
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R11, R10
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R13, R10
+	ANDL          $0x3f3f3f3f, R11
+	SHLQ          $0x20, R10
+	ORQ           R11, R10
+	VMOVQ         R10, X6
 	VPMOVZXBD     X6, Y6
 	VCVTDQ2PS     Y6, Y6
 	VPBROADCASTD  (DI), X7
@@ -7980,34 +8063,37 @@ block:
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   960(BX), Z5, Z2
+	PREFETCHT0    (DI)(DX*4)
+	PREFETCHT0    64(DI)(DX*4)
+	PREFETCHT0    128(DI)(DX*4)
 	ADDQ          $0x00000090, DI
-	MOVL          4(R8), R9
-	MOVL          8(R8), R10
-	MOVL          12(R8), R11
-	MOVL          R11, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R9, R13
-	SHRL          $0x02, R13
-	ANDL          $0x30303030, R13
-	ORL           R12, R13
-	ANDL          $0x3f3f3f3f, R9
-	MOVL          R13, R12
-	SHLQ          $0x20, R12
-	ORQ           R9, R12
-	VMOVQ         R12, X5
+	MOVL          4(R8), R10
+	MOVL          8(R8), R11
+	MOVL          12(R8), R12
+	MOVL          R12, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R10, R14
+	SHRL          $0x02, R14
+	ANDL          $0x30303030, R14
+	ORL           R13, R14
+	ANDL          $0x3f3f3f3f, R10
+	MOVL          R14, R13
+	SHLQ          $0x20, R13
+	ORQ           R10, R13
+	VMOVQ         R13, X5
 	VPMOVZXBD     X5, Y5
 	VCVTDQ2PS     Y5, Y5
-	MOVL          R11, R12
-	SHRL          $0x04, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R10, R9
-	SHRL          $0x02, R9
-	ANDL          $0x30303030, R9
-	ORL           R12, R9
-	ANDL          $0x3f3f3f3f, R10
-	SHLQ          $0x20, R9
-	ORQ           R10, R9
-	VMOVQ         R9, X6
+	MOVL          R12, R13
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R11, R10
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R13, R10
+	ANDL          $0x3f3f3f3f, R11
+	SHLQ          $0x20, R10
+	ORQ           R11, R10
+	VMOVQ         R10, X6
 	VPMOVZXBD     X6, Y6
 	VCVTDQ2PS     Y6, Y6
 	VPBROADCASTD  (R8), X7
@@ -8106,37 +8192,40 @@ block:
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   960(BX), Z5, Z3
+	PREFETCHT0    (R8)(DX*4)
+	PREFETCHT0    64(R8)(DX*4)
+	PREFETCHT0    128(R8)(DX*4)
 	ADDQ          $0x00000090, R8
-	MOVL          4(DX), R9
-	MOVL          8(DX), R10
-	MOVL          12(DX), R11
-	MOVL          R11, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R9, R13
-	SHRL          $0x02, R13
-	ANDL          $0x30303030, R13
-	ORL           R12, R13
-	ANDL          $0x3f3f3f3f, R9
-	MOVL          R13, R12
-	SHLQ          $0x20, R12
-	ORQ           R9, R12
-	VMOVQ         R12, X5
+	MOVL          4(R9), R10
+	MOVL          8(R9), R11
+	MOVL          12(R9), R12
+	MOVL          R12, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R10, R14
+	SHRL          $0x02, R14
+	ANDL          $0x30303030, R14
+	ORL           R13, R14
+	ANDL          $0x3f3f3f3f, R10
+	MOVL          R14, R13
+	SHLQ          $0x20, R13
+	ORQ           R10, R13
+	VMOVQ         R13, X5
 	VPMOVZXBD     X5, Y5
 	VCVTDQ2PS     Y5, Y5
-	MOVL          R11, R12
-	SHRL          $0x04, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R10, R9
-	SHRL          $0x02, R9
-	ANDL          $0x30303030, R9
-	ORL           R12, R9
-	ANDL          $0x3f3f3f3f, R10
-	SHLQ          $0x20, R9
-	ORQ           R10, R9
-	VMOVQ         R9, X6
+	MOVL          R12, R13
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R11, R10
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R13, R10
+	ANDL          $0x3f3f3f3f, R11
+	SHLQ          $0x20, R10
+	ORQ           R11, R10
+	VMOVQ         R10, X6
 	VPMOVZXBD     X6, Y6
 	VCVTDQ2PS     Y6, Y6
-	VPBROADCASTD  (DX), X7
+	VPBROADCASTD  (R9), X7
 	VCVTPH2PS     X7, Y7
 	VMOVSLDUP     Y7, Y8
 	VMULPS        Y8, Y5, Y5
@@ -8150,19 +8239,19 @@ block:
 	VBROADCASTSS  228(SP), Z8
 	VMULPS        Z0, Z5, Z5
 	VSUBPS        Z6, Z5, Z5
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPERMPS       Z5, Z6, Z6
 	VFMADD231PS   (BX), Z6, Z4
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   64(BX), Z5, Z4
 	VMULPS        Z0, Z7, Z5
 	VSUBPS        Z8, Z5, Z5
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z6
 	VFMADD231PS   128(BX), Z6, Z4
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   192(BX), Z5, Z4
@@ -8172,19 +8261,19 @@ block:
 	VBROADCASTSS  236(SP), Z8
 	VMULPS        Z0, Z5, Z5
 	VSUBPS        Z6, Z5, Z5
-	VPMOVZXBD     48(DX), Z6
+	VPMOVZXBD     48(R9), Z6
 	VPERMPS       Z5, Z6, Z6
 	VFMADD231PS   256(BX), Z6, Z4
-	VPMOVZXBD     64(DX), Z6
+	VPMOVZXBD     64(R9), Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   320(BX), Z5, Z4
 	VMULPS        Z0, Z7, Z5
 	VSUBPS        Z8, Z5, Z5
-	VPMOVZXBD     48(DX), Z6
+	VPMOVZXBD     48(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z6
 	VFMADD231PS   384(BX), Z6, Z4
-	VPMOVZXBD     64(DX), Z6
+	VPMOVZXBD     64(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   448(BX), Z5, Z4
@@ -8194,19 +8283,19 @@ block:
 	VBROADCASTSS  244(SP), Z8
 	VMULPS        Z0, Z5, Z5
 	VSUBPS        Z6, Z5, Z5
-	VPMOVZXBD     80(DX), Z6
+	VPMOVZXBD     80(R9), Z6
 	VPERMPS       Z5, Z6, Z6
 	VFMADD231PS   512(BX), Z6, Z4
-	VPMOVZXBD     96(DX), Z6
+	VPMOVZXBD     96(R9), Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   576(BX), Z5, Z4
 	VMULPS        Z0, Z7, Z5
 	VSUBPS        Z8, Z5, Z5
-	VPMOVZXBD     80(DX), Z6
+	VPMOVZXBD     80(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z6
 	VFMADD231PS   640(BX), Z6, Z4
-	VPMOVZXBD     96(DX), Z6
+	VPMOVZXBD     96(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   704(BX), Z5, Z4
@@ -8216,23 +8305,26 @@ block:
 	VBROADCASTSS  252(SP), Z8
 	VMULPS        Z0, Z5, Z5
 	VSUBPS        Z6, Z5, Z5
-	VPMOVZXBD     112(DX), Z6
+	VPMOVZXBD     112(R9), Z6
 	VPERMPS       Z5, Z6, Z6
 	VFMADD231PS   768(BX), Z6, Z4
-	VPMOVZXBD     128(DX), Z6
+	VPMOVZXBD     128(R9), Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   832(BX), Z5, Z4
 	VMULPS        Z0, Z7, Z5
 	VSUBPS        Z8, Z5, Z5
-	VPMOVZXBD     112(DX), Z6
+	VPMOVZXBD     112(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z6
 	VFMADD231PS   896(BX), Z6, Z4
-	VPMOVZXBD     128(DX), Z6
+	VPMOVZXBD     128(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z5
 	VFMADD231PS   960(BX), Z5, Z4
-	ADDQ          $0x00000090, DX
+	PREFETCHT0    (R9)(DX*4)
+	PREFETCHT0    64(R9)(DX*4)
+	PREFETCHT0    128(R9)(DX*4)
+	ADDQ          $0x00000090, R9
 	ADDQ          $0x00000400, BX
 	DECQ          SI
 	JNZ           block
@@ -8412,7 +8504,7 @@ block:
 	RET
 
 // func Dot4Q5_KAVX512(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·Dot4Q5_KAVX512(SB), NOSPLIT, $256-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -8421,40 +8513,40 @@ TEXT ·Dot4Q5_KAVX512(SB), NOSPLIT, $256-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 
 block:
-	MOVL          4(CX), R9
-	MOVL          8(CX), R10
-	MOVL          12(CX), R11
-	MOVL          R11, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R9, R13
-	SHRL          $0x02, R13
-	ANDL          $0x30303030, R13
-	ORL           R12, R13
-	ANDL          $0x3f3f3f3f, R9
-	MOVL          R13, R12
-	SHLQ          $0x20, R12
-	ORQ           R9, R12
-	VMOVQ         R12, X4
+	MOVL          4(CX), R10
+	MOVL          8(CX), R11
+	MOVL          12(CX), R12
+	MOVL          R12, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R10, R14
+	SHRL          $0x02, R14
+	ANDL          $0x30303030, R14
+	ORL           R13, R14
+	ANDL          $0x3f3f3f3f, R10
+	MOVL          R14, R13
+	SHLQ          $0x20, R13
+	ORQ           R10, R13
+	VMOVQ         R13, X4
 	VPMOVZXBD     X4, Y4
 	VCVTDQ2PS     Y4, Y4
-	MOVL          R11, R12
-	SHRL          $0x04, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R10, R9
-	SHRL          $0x02, R9
-	ANDL          $0x30303030, R9
-	ORL           R12, R9
-	ANDL          $0x3f3f3f3f, R10
-	SHLQ          $0x20, R9
-	ORQ           R10, R9
-	VMOVQ         R9, X5
+	MOVL          R12, R13
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R11, R10
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R13, R10
+	ANDL          $0x3f3f3f3f, R11
+	SHLQ          $0x20, R10
+	ORQ           R11, R10
+	VMOVQ         R10, X5
 	VPMOVZXBD     X5, Y5
 	VCVTDQ2PS     Y5, Y5
 	VPBROADCASTD  (CX), X6
@@ -8664,34 +8756,37 @@ block:
 	VBROADCASTSS  60(SP), Z5
 	VSUBPS        Z5, Z4, Z4
 	VFMADD231PS   960(BX), Z4, Z0
+	PREFETCHT0    (CX)(DX*4)
+	PREFETCHT0    64(CX)(DX*4)
+	PREFETCHT0    128(CX)(DX*4)
 	ADDQ          $0x000000b0, CX
-	MOVL          4(DI), R9
-	MOVL          8(DI), R10
-	MOVL          12(DI), R11
-	MOVL          R11, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R9, R13
-	SHRL          $0x02, R13
-	ANDL          $0x30303030, R13
-	ORL           R12, R13
-	ANDL          $0x3f3f3f3f, R9
-	MOVL          R13, R12
-	SHLQ          $0x20, R12
-	ORQ           R9, R12
-	VMOVQ         R12, X4
+	MOVL          4(DI), R10
+	MOVL          8(DI), R11
+	MOVL          12(DI), R12
+	MOVL          R12, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R10, R14
+	SHRL          $0x02, R14
+	ANDL          $0x30303030, R14
+	ORL           R13, R14
+	ANDL          $0x3f3f3f3f, R10
+	MOVL          R14, R13
+	SHLQ          $0x20, R13
+	ORQ           R10, R13
+	VMOVQ         R13, X4
 	VPMOVZXBD     X4, Y4
 	VCVTDQ2PS     Y4, Y4
-	MOVL          R11, R12
-	SHRL          $0x04, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R10, R9
-	SHRL          $0x02, R9
-	ANDL          $0x30303030, R9
-	ORL           R12, R9
-	ANDL          $0x3f3f3f3f, R10
-	SHLQ          $0x20, R9
-	ORQ           R10, R9
-	VMOVQ         R9, X5
+	MOVL          R12, R13
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R11, R10
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R13, R10
+	ANDL          $0x3f3f3f3f, R11
+	SHLQ          $0x20, R10
+	ORQ           R11, R10
+	VMOVQ         R10, X5
 	VPMOVZXBD     X5, Y5
 	VCVTDQ2PS     Y5, Y5
 	VPBROADCASTD  (DI), X6
@@ -8901,34 +8996,37 @@ block:
 	VBROADCASTSS  124(SP), Z5
 	VSUBPS        Z5, Z4, Z4
 	VFMADD231PS   960(BX), Z4, Z1
+	PREFETCHT0    (DI)(DX*4)
+	PREFETCHT0    64(DI)(DX*4)
+	PREFETCHT0    128(DI)(DX*4)
 	ADDQ          $0x000000b0, DI
-	MOVL          4(R8), R9
-	MOVL          8(R8), R10
-	MOVL          12(R8), R11
-	MOVL          R11, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R9, R13
-	SHRL          $0x02, R13
-	ANDL          $0x30303030, R13
-	ORL           R12, R13
-	ANDL          $0x3f3f3f3f, R9
-	MOVL          R13, R12
-	SHLQ          $0x20, R12
-	ORQ           R9, R12
-	VMOVQ         R12, X4
+	MOVL          4(R8), R10
+	MOVL          8(R8), R11
+	MOVL          12(R8), R12
+	MOVL          R12, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R10, R14
+	SHRL          $0x02, R14
+	ANDL          $0x30303030, R14
+	ORL           R13, R14
+	ANDL          $0x3f3f3f3f, R10
+	MOVL          R14, R13
+	SHLQ          $0x20, R13
+	ORQ           R10, R13
+	VMOVQ         R13, X4
 	VPMOVZXBD     X4, Y4
 	VCVTDQ2PS     Y4, Y4
-	MOVL          R11, R12
-	SHRL          $0x04, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R10, R9
-	SHRL          $0x02, R9
-	ANDL          $0x30303030, R9
-	ORL           R12, R9
-	ANDL          $0x3f3f3f3f, R10
-	SHLQ          $0x20, R9
-	ORQ           R10, R9
-	VMOVQ         R9, X5
+	MOVL          R12, R13
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R11, R10
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R13, R10
+	ANDL          $0x3f3f3f3f, R11
+	SHLQ          $0x20, R10
+	ORQ           R11, R10
+	VMOVQ         R10, X5
 	VPMOVZXBD     X5, Y5
 	VCVTDQ2PS     Y5, Y5
 	VPBROADCASTD  (R8), X6
@@ -9138,37 +9236,40 @@ block:
 	VBROADCASTSS  188(SP), Z5
 	VSUBPS        Z5, Z4, Z4
 	VFMADD231PS   960(BX), Z4, Z2
+	PREFETCHT0    (R8)(DX*4)
+	PREFETCHT0    64(R8)(DX*4)
+	PREFETCHT0    128(R8)(DX*4)
 	ADDQ          $0x000000b0, R8
-	MOVL          4(DX), R9
-	MOVL          8(DX), R10
-	MOVL          12(DX), R11
-	MOVL          R11, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R9, R13
-	SHRL          $0x02, R13
-	ANDL          $0x30303030, R13
-	ORL           R12, R13
-	ANDL          $0x3f3f3f3f, R9
-	MOVL          R13, R12
-	SHLQ          $0x20, R12
-	ORQ           R9, R12
-	VMOVQ         R12, X4
+	MOVL          4(R9), R10
+	MOVL          8(R9), R11
+	MOVL          12(R9), R12
+	MOVL          R12, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R10, R14
+	SHRL          $0x02, R14
+	ANDL          $0x30303030, R14
+	ORL           R13, R14
+	ANDL          $0x3f3f3f3f, R10
+	MOVL          R14, R13
+	SHLQ          $0x20, R13
+	ORQ           R10, R13
+	VMOVQ         R13, X4
 	VPMOVZXBD     X4, Y4
 	VCVTDQ2PS     Y4, Y4
-	MOVL          R11, R12
-	SHRL          $0x04, R12
-	ANDL          $0x0f0f0f0f, R12
-	MOVL          R10, R9
-	SHRL          $0x02, R9
-	ANDL          $0x30303030, R9
-	ORL           R12, R9
-	ANDL          $0x3f3f3f3f, R10
-	SHLQ          $0x20, R9
-	ORQ           R10, R9
-	VMOVQ         R9, X5
+	MOVL          R12, R13
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	MOVL          R11, R10
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R13, R10
+	ANDL          $0x3f3f3f3f, R11
+	SHLQ          $0x20, R10
+	ORQ           R11, R10
+	VMOVQ         R10, X5
 	VPMOVZXBD     X5, Y5
 	VCVTDQ2PS     Y5, Y5
-	VPBROADCASTD  (DX), X6
+	VPBROADCASTD  (R9), X6
 	VCVTPH2PS     X6, Y6
 	VMOVSLDUP     Y6, Y7
 	VMULPS        Y7, Y4, Y4
@@ -9177,10 +9278,10 @@ block:
 	VMOVUPS       Y4, 192(SP)
 	VMOVUPS       Y5, 224(SP)
 	VPBROADCASTD  fifthBit<>+0(SB), Z4
-	VPMOVZXBD     48(DX), Z5
+	VPMOVZXBD     48(R9), Z5
 	VPBROADCASTD  nibble<>+0(SB), Z6
 	VPANDD        Z6, Z5, Z5
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPSLLD        $0x04, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9190,10 +9291,10 @@ block:
 	VBROADCASTSS  224(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   (BX), Z5, Z3
-	VPMOVZXBD     64(DX), Z5
+	VPMOVZXBD     64(R9), Z5
 	VPBROADCASTD  nibble<>+0(SB), Z6
 	VPANDD        Z6, Z5, Z5
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPSLLD        $0x04, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9203,9 +9304,9 @@ block:
 	VBROADCASTSS  224(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   64(BX), Z5, Z3
-	VPMOVZXBD     48(DX), Z5
+	VPMOVZXBD     48(R9), Z5
 	VPSRLD        $0x04, Z5, Z5
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPSLLD        $0x03, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9215,9 +9316,9 @@ block:
 	VBROADCASTSS  228(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   128(BX), Z5, Z3
-	VPMOVZXBD     64(DX), Z5
+	VPMOVZXBD     64(R9), Z5
 	VPSRLD        $0x04, Z5, Z5
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPSLLD        $0x03, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9227,10 +9328,10 @@ block:
 	VBROADCASTSS  228(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   192(BX), Z5, Z3
-	VPMOVZXBD     80(DX), Z5
+	VPMOVZXBD     80(R9), Z5
 	VPBROADCASTD  nibble<>+0(SB), Z6
 	VPANDD        Z6, Z5, Z5
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPSLLD        $0x02, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9240,10 +9341,10 @@ block:
 	VBROADCASTSS  232(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   256(BX), Z5, Z3
-	VPMOVZXBD     96(DX), Z5
+	VPMOVZXBD     96(R9), Z5
 	VPBROADCASTD  nibble<>+0(SB), Z6
 	VPANDD        Z6, Z5, Z5
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPSLLD        $0x02, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9253,9 +9354,9 @@ block:
 	VBROADCASTSS  232(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   320(BX), Z5, Z3
-	VPMOVZXBD     80(DX), Z5
+	VPMOVZXBD     80(R9), Z5
 	VPSRLD        $0x04, Z5, Z5
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPSLLD        $0x01, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9265,9 +9366,9 @@ block:
 	VBROADCASTSS  236(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   384(BX), Z5, Z3
-	VPMOVZXBD     96(DX), Z5
+	VPMOVZXBD     96(R9), Z5
 	VPSRLD        $0x04, Z5, Z5
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPSLLD        $0x01, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9277,10 +9378,10 @@ block:
 	VBROADCASTSS  236(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   448(BX), Z5, Z3
-	VPMOVZXBD     112(DX), Z5
+	VPMOVZXBD     112(R9), Z5
 	VPBROADCASTD  nibble<>+0(SB), Z6
 	VPANDD        Z6, Z5, Z5
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
 	VCVTDQ2PS     Z5, Z5
@@ -9289,10 +9390,10 @@ block:
 	VBROADCASTSS  240(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   512(BX), Z5, Z3
-	VPMOVZXBD     128(DX), Z5
+	VPMOVZXBD     128(R9), Z5
 	VPBROADCASTD  nibble<>+0(SB), Z6
 	VPANDD        Z6, Z5, Z5
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
 	VCVTDQ2PS     Z5, Z5
@@ -9301,9 +9402,9 @@ block:
 	VBROADCASTSS  240(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   576(BX), Z5, Z3
-	VPMOVZXBD     112(DX), Z5
+	VPMOVZXBD     112(R9), Z5
 	VPSRLD        $0x04, Z5, Z5
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPSRLD        $0x01, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9313,9 +9414,9 @@ block:
 	VBROADCASTSS  244(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   640(BX), Z5, Z3
-	VPMOVZXBD     128(DX), Z5
+	VPMOVZXBD     128(R9), Z5
 	VPSRLD        $0x04, Z5, Z5
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPSRLD        $0x01, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9325,10 +9426,10 @@ block:
 	VBROADCASTSS  244(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   704(BX), Z5, Z3
-	VPMOVZXBD     144(DX), Z5
+	VPMOVZXBD     144(R9), Z5
 	VPBROADCASTD  nibble<>+0(SB), Z6
 	VPANDD        Z6, Z5, Z5
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPSRLD        $0x02, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9338,10 +9439,10 @@ block:
 	VBROADCASTSS  248(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   768(BX), Z5, Z3
-	VPMOVZXBD     160(DX), Z5
+	VPMOVZXBD     160(R9), Z5
 	VPBROADCASTD  nibble<>+0(SB), Z6
 	VPANDD        Z6, Z5, Z5
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPSRLD        $0x02, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9351,9 +9452,9 @@ block:
 	VBROADCASTSS  248(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   832(BX), Z5, Z3
-	VPMOVZXBD     144(DX), Z5
+	VPMOVZXBD     144(R9), Z5
 	VPSRLD        $0x04, Z5, Z5
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPSRLD        $0x03, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9363,9 +9464,9 @@ block:
 	VBROADCASTSS  252(SP), Z6
 	VSUBPS        Z6, Z5, Z5
 	VFMADD231PS   896(BX), Z5, Z3
-	VPMOVZXBD     160(DX), Z5
+	VPMOVZXBD     160(R9), Z5
 	VPSRLD        $0x04, Z5, Z5
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPSRLD        $0x03, Z6, Z6
 	VPANDD        Z4, Z6, Z6
 	VPORD         Z6, Z5, Z5
@@ -9375,7 +9476,10 @@ block:
 	VBROADCASTSS  252(SP), Z5
 	VSUBPS        Z5, Z4, Z4
 	VFMADD231PS   960(BX), Z4, Z3
-	ADDQ          $0x000000b0, DX
+	PREFETCHT0    (R9)(DX*4)
+	PREFETCHT0    64(R9)(DX*4)
+	PREFETCHT0    128(R9)(DX*4)
+	ADDQ          $0x000000b0, R9
 	ADDQ          $0x00000400, BX
 	DECQ          SI
 	JNZ           block
@@ -9665,7 +9769,7 @@ block:
 	RET
 
 // func Dot4Q6_KAVX512(y *float32, w *byte, stride int, x *float32, blocks int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, MMX+
 TEXT ·Dot4Q6_KAVX512(SB), NOSPLIT, $256-40
 	MOVQ   y+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -9674,7 +9778,7 @@ TEXT ·Dot4Q6_KAVX512(SB), NOSPLIT, $256-40
 	MOVQ   blocks+32(FP), SI
 	LEAQ   (CX)(DX*1), DI
 	LEAQ   (DI)(DX*1), R8
-	LEAQ   (R8)(DX*1), DX
+	LEAQ   (R8)(DX*1), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -9869,6 +9973,10 @@ block:
 	VCVTDQ2PS     Z6, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   960(BX), Z5, Z0
+	PREFETCHT0    (CX)(DX*4)
+	PREFETCHT0    64(CX)(DX*4)
+	PREFETCHT0    128(CX)(DX*4)
+	PREFETCHT0    192(CX)(DX*4)
 	ADDQ          $0x000000d2, CX
 	VPBROADCASTW  208(DI), Y4
 	VCVTPH2PS     Y4, Z4
@@ -10058,6 +10166,10 @@ block:
 	VCVTDQ2PS     Z6, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   960(BX), Z5, Z1
+	PREFETCHT0    (DI)(DX*4)
+	PREFETCHT0    64(DI)(DX*4)
+	PREFETCHT0    128(DI)(DX*4)
+	PREFETCHT0    192(DI)(DX*4)
 	ADDQ          $0x000000d2, DI
 	VPBROADCASTW  208(R8), Y4
 	VCVTPH2PS     Y4, Z4
@@ -10247,19 +10359,23 @@ block:
 	VCVTDQ2PS     Z6, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   960(BX), Z5, Z2
+	PREFETCHT0    (R8)(DX*4)
+	PREFETCHT0    64(R8)(DX*4)
+	PREFETCHT0    128(R8)(DX*4)
+	PREFETCHT0    192(R8)(DX*4)
 	ADDQ          $0x000000d2, R8
-	VPBROADCASTW  208(DX), Y4
+	VPBROADCASTW  208(R9), Y4
 	VCVTPH2PS     Y4, Z4
-	VPMOVSXBD     192(DX), Z5
+	VPMOVSXBD     192(R9), Z5
 	VCVTDQ2PS     Z5, Z5
 	VMULPS        Z4, Z5, Z5
 	VMOVUPS       Z5, 192(SP)
 	VPBROADCASTD  upperTwo<>+0(SB), Z4
 	VPBROADCASTD  thirtyTwo<>+0(SB), Z5
-	VPMOVZXBD     (DX), Z6
+	VPMOVZXBD     (R9), Z6
 	VPBROADCASTD  nibble<>+0(SB), Z7
 	VPANDD        Z7, Z6, Z6
-	VPMOVZXBD     128(DX), Z7
+	VPMOVZXBD     128(R9), Z7
 	VPSLLD        $0x04, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10268,10 +10384,10 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   (BX), Z6, Z3
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPBROADCASTD  nibble<>+0(SB), Z7
 	VPANDD        Z7, Z6, Z6
-	VPMOVZXBD     144(DX), Z7
+	VPMOVZXBD     144(R9), Z7
 	VPSLLD        $0x04, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10280,10 +10396,10 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   64(BX), Z6, Z3
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPBROADCASTD  nibble<>+0(SB), Z7
 	VPANDD        Z7, Z6, Z6
-	VPMOVZXBD     128(DX), Z7
+	VPMOVZXBD     128(R9), Z7
 	VPSLLD        $0x02, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10292,10 +10408,10 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   128(BX), Z6, Z3
-	VPMOVZXBD     48(DX), Z6
+	VPMOVZXBD     48(R9), Z6
 	VPBROADCASTD  nibble<>+0(SB), Z7
 	VPANDD        Z7, Z6, Z6
-	VPMOVZXBD     144(DX), Z7
+	VPMOVZXBD     144(R9), Z7
 	VPSLLD        $0x02, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10304,9 +10420,9 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   192(BX), Z6, Z3
-	VPMOVZXBD     (DX), Z6
+	VPMOVZXBD     (R9), Z6
 	VPSRLD        $0x04, Z6, Z6
-	VPMOVZXBD     128(DX), Z7
+	VPMOVZXBD     128(R9), Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
 	VPSUBD        Z5, Z6, Z6
@@ -10314,9 +10430,9 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   256(BX), Z6, Z3
-	VPMOVZXBD     16(DX), Z6
+	VPMOVZXBD     16(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
-	VPMOVZXBD     144(DX), Z7
+	VPMOVZXBD     144(R9), Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
 	VPSUBD        Z5, Z6, Z6
@@ -10324,9 +10440,9 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   320(BX), Z6, Z3
-	VPMOVZXBD     32(DX), Z6
+	VPMOVZXBD     32(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
-	VPMOVZXBD     128(DX), Z7
+	VPMOVZXBD     128(R9), Z7
 	VPSRLD        $0x02, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10335,9 +10451,9 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   384(BX), Z6, Z3
-	VPMOVZXBD     48(DX), Z6
+	VPMOVZXBD     48(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
-	VPMOVZXBD     144(DX), Z7
+	VPMOVZXBD     144(R9), Z7
 	VPSRLD        $0x02, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10346,10 +10462,10 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   448(BX), Z6, Z3
-	VPMOVZXBD     64(DX), Z6
+	VPMOVZXBD     64(R9), Z6
 	VPBROADCASTD  nibble<>+0(SB), Z7
 	VPANDD        Z7, Z6, Z6
-	VPMOVZXBD     160(DX), Z7
+	VPMOVZXBD     160(R9), Z7
 	VPSLLD        $0x04, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10358,10 +10474,10 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   512(BX), Z6, Z3
-	VPMOVZXBD     80(DX), Z6
+	VPMOVZXBD     80(R9), Z6
 	VPBROADCASTD  nibble<>+0(SB), Z7
 	VPANDD        Z7, Z6, Z6
-	VPMOVZXBD     176(DX), Z7
+	VPMOVZXBD     176(R9), Z7
 	VPSLLD        $0x04, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10370,10 +10486,10 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   576(BX), Z6, Z3
-	VPMOVZXBD     96(DX), Z6
+	VPMOVZXBD     96(R9), Z6
 	VPBROADCASTD  nibble<>+0(SB), Z7
 	VPANDD        Z7, Z6, Z6
-	VPMOVZXBD     160(DX), Z7
+	VPMOVZXBD     160(R9), Z7
 	VPSLLD        $0x02, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10382,10 +10498,10 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   640(BX), Z6, Z3
-	VPMOVZXBD     112(DX), Z6
+	VPMOVZXBD     112(R9), Z6
 	VPBROADCASTD  nibble<>+0(SB), Z7
 	VPANDD        Z7, Z6, Z6
-	VPMOVZXBD     176(DX), Z7
+	VPMOVZXBD     176(R9), Z7
 	VPSLLD        $0x02, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10394,9 +10510,9 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   704(BX), Z6, Z3
-	VPMOVZXBD     64(DX), Z6
+	VPMOVZXBD     64(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
-	VPMOVZXBD     160(DX), Z7
+	VPMOVZXBD     160(R9), Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
 	VPSUBD        Z5, Z6, Z6
@@ -10404,9 +10520,9 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   768(BX), Z6, Z3
-	VPMOVZXBD     80(DX), Z6
+	VPMOVZXBD     80(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
-	VPMOVZXBD     176(DX), Z7
+	VPMOVZXBD     176(R9), Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
 	VPSUBD        Z5, Z6, Z6
@@ -10414,9 +10530,9 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   832(BX), Z6, Z3
-	VPMOVZXBD     96(DX), Z6
+	VPMOVZXBD     96(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
-	VPMOVZXBD     160(DX), Z7
+	VPMOVZXBD     160(R9), Z7
 	VPSRLD        $0x02, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10425,9 +10541,9 @@ block:
 	VCVTDQ2PS     Z6, Z6
 	VMULPS        Z7, Z6, Z6
 	VFMADD231PS   896(BX), Z6, Z3
-	VPMOVZXBD     112(DX), Z6
+	VPMOVZXBD     112(R9), Z6
 	VPSRLD        $0x04, Z6, Z6
-	VPMOVZXBD     176(DX), Z7
+	VPMOVZXBD     176(R9), Z7
 	VPSRLD        $0x02, Z7, Z7
 	VPANDD        Z4, Z7, Z7
 	VPORD         Z7, Z6, Z6
@@ -10436,7 +10552,11 @@ block:
 	VCVTDQ2PS     Z6, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   960(BX), Z5, Z3
-	ADDQ          $0x000000d2, DX
+	PREFETCHT0    (R9)(DX*4)
+	PREFETCHT0    64(R9)(DX*4)
+	PREFETCHT0    128(R9)(DX*4)
+	PREFETCHT0    192(R9)(DX*4)
+	ADDQ          $0x000000d2, R9
 	ADDQ          $0x00000400, BX
 	DECQ          SI
 	JNZ           block

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func Tile1x4F32AVX2(y *float32, stride int, x *float32, w *float32, k int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·Tile1x4F32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   y+0(FP), AX
 	MOVQ   stride+8(FP), CX
@@ -23,8 +23,9 @@ TEXT ·Tile1x4F32AVX2(SB), NOSPLIT, $0-40
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   BX, R8
-	SHRQ   $0x03, R8
+	MOVQ   DX, R8
+	MOVQ   BX, R9
+	SHRQ   $0x03, R9
 	JZ     rest
 
 step:
@@ -37,10 +38,13 @@ step:
 	VFMADD231PS Y4, Y5, Y2
 	VMOVUPS     (DI), Y5
 	VFMADD231PS Y4, Y5, Y3
+	PREFETCHT0  (R8)(SI*4)
+	PREFETCHT0  64(R8)(SI*4)
+	ADDQ        $0x00000080, R8
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, DI
-	DECQ        R8
+	DECQ        R9
 	JNZ         step
 
 rest:
@@ -111,6 +115,7 @@ TEXT ·Tile1x1F32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   BX, SI
 	SHLQ   $0x02, SI
 	VXORPS Y0, Y0, Y0
+	MOVQ   DX, SI
 	MOVQ   BX, SI
 	SHRQ   $0x03, SI
 	JZ     rest
@@ -174,6 +179,7 @@ TEXT ·Tile2x4F32AVX2(SB), NOSPLIT, $0-40
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	MOVQ   BX, R10
 	MOVQ   SI, R10
 	SHRQ   $0x03, R10
 	JZ     rest
@@ -271,6 +277,7 @@ TEXT ·Tile2x1F32AVX2(SB), NOSPLIT, $0-40
 	SHLQ   $0x02, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
+	MOVQ   BX, R8
 	MOVQ   SI, R8
 	SHRQ   $0x03, R8
 	JZ     rest
@@ -355,6 +362,7 @@ TEXT ·Tile3x4F32AVX2(SB), NOSPLIT, $0-40
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	MOVQ   BX, R10
 	MOVQ   SI, R10
 	SHRQ   $0x03, R10
 	JZ     rest
@@ -479,6 +487,7 @@ TEXT ·Tile3x1F32AVX2(SB), NOSPLIT, $0-40
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
+	MOVQ   BX, R8
 	MOVQ   SI, R8
 	SHRQ   $0x03, R8
 	JZ     rest
@@ -554,7 +563,7 @@ sums:
 	RET
 
 // func Tile1x4F16AVX2(y *float32, stride int, x *float32, w *uint16, k int)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·Tile1x4F16AVX2(SB), NOSPLIT, $32-40
 	MOVQ   y+0(FP), AX
 	MOVQ   stride+8(FP), CX
@@ -572,8 +581,9 @@ TEXT ·Tile1x4F16AVX2(SB), NOSPLIT, $32-40
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   BX, R8
-	SHRQ   $0x03, R8
+	MOVQ   DX, R8
+	MOVQ   BX, R9
+	SHRQ   $0x03, R9
 	JZ     rest
 
 step:
@@ -586,10 +596,12 @@ step:
 	VFMADD231PS Y4, Y5, Y2
 	VCVTPH2PS   (DI), Y5
 	VFMADD231PS Y4, Y5, Y3
+	PREFETCHT0  (R8)(SI*4)
+	ADDQ        $0x00000040, R8
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000010, DX
 	ADDQ        $0x00000010, DI
-	DECQ        R8
+	DECQ        R9
 	JNZ         step
 
 rest:
@@ -687,6 +699,7 @@ TEXT ·Tile1x1F16AVX2(SB), NOSPLIT, $32-40
 	MOVQ   BX, SI
 	SHLQ   $0x01, SI
 	VXORPS Y0, Y0, Y0
+	MOVQ   DX, SI
 	MOVQ   BX, SI
 	SHRQ   $0x03, SI
 	JZ     rest
@@ -740,7 +753,7 @@ sums:
 	RET
 
 // func Tile1x4BF16AVX2(y *float32, stride int, x *float32, w *uint16, k int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·Tile1x4BF16AVX2(SB), NOSPLIT, $32-40
 	MOVQ   y+0(FP), AX
 	MOVQ   stride+8(FP), CX
@@ -758,8 +771,9 @@ TEXT ·Tile1x4BF16AVX2(SB), NOSPLIT, $32-40
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   BX, R8
-	SHRQ   $0x03, R8
+	MOVQ   DX, R8
+	MOVQ   BX, R9
+	SHRQ   $0x03, R9
 	JZ     rest
 
 step:
@@ -776,10 +790,12 @@ step:
 	VPMOVZXWD   (DI), Y5
 	VPSLLD      $0x10, Y5, Y5
 	VFMADD231PS Y4, Y5, Y3
+	PREFETCHT0  (R8)(SI*4)
+	ADDQ        $0x00000040, R8
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000010, DX
 	ADDQ        $0x00000010, DI
-	DECQ        R8
+	DECQ        R9
 	JNZ         step
 
 rest:
@@ -881,6 +897,7 @@ TEXT ·Tile1x1BF16AVX2(SB), NOSPLIT, $32-40
 	MOVQ   BX, SI
 	SHLQ   $0x01, SI
 	VXORPS Y0, Y0, Y0
+	MOVQ   DX, SI
 	MOVQ   BX, SI
 	SHRQ   $0x03, SI
 	JZ     rest
@@ -936,7 +953,7 @@ sums:
 	RET
 
 // func Tile1x4F32AVX512(y *float32, stride int, x *float32, w *float32, k int)
-// Requires: AVX, AVX512F, AVX512VL, BMI2
+// Requires: AVX, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·Tile1x4F32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   y+0(FP), AX
 	MOVQ   stride+8(FP), CX
@@ -954,8 +971,9 @@ TEXT ·Tile1x4F32AVX512(SB), NOSPLIT, $0-40
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   BX, R8
-	SHRQ   $0x04, R8
+	MOVQ   DX, R8
+	MOVQ   BX, R9
+	SHRQ   $0x04, R9
 	JZ     rest
 
 step:
@@ -968,10 +986,15 @@ step:
 	VFMADD231PS Z4, Z5, Z2
 	VMOVUPS     (DI), Z5
 	VFMADD231PS Z4, Z5, Z3
+	PREFETCHT0  (R8)(SI*4)
+	PREFETCHT0  64(R8)(SI*4)
+	PREFETCHT0  128(R8)(SI*4)
+	PREFETCHT0  192(R8)(SI*4)
+	ADDQ        $0x00000100, R8
 	ADDQ        $0x00000040, CX
 	ADDQ        $0x00000040, DX
 	ADDQ        $0x00000040, DI
-	DECQ        R8
+	DECQ        R9
 	JNZ         step
 
 rest:
@@ -1025,6 +1048,7 @@ TEXT ·Tile1x1F32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   BX, SI
 	SHLQ   $0x02, SI
 	VPXORD Z0, Z0, Z0
+	MOVQ   DX, SI
 	MOVQ   BX, SI
 	SHRQ   $0x04, SI
 	JZ     rest
@@ -1089,6 +1113,7 @@ TEXT ·Tile2x4F32AVX512(SB), NOSPLIT, $0-40
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
+	MOVQ   BX, R10
 	MOVQ   SI, R10
 	SHRQ   $0x04, R10
 	JZ     rest
@@ -1189,6 +1214,7 @@ TEXT ·Tile2x1F32AVX512(SB), NOSPLIT, $0-40
 	SHLQ   $0x02, R8
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
+	MOVQ   BX, R8
 	MOVQ   SI, R8
 	SHRQ   $0x04, R8
 	JZ     rest
@@ -1276,6 +1302,7 @@ TEXT ·Tile3x4F32AVX512(SB), NOSPLIT, $0-40
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
+	MOVQ   BX, R10
 	MOVQ   SI, R10
 	SHRQ   $0x04, R10
 	JZ     rest
@@ -1405,6 +1432,7 @@ TEXT ·Tile3x1F32AVX512(SB), NOSPLIT, $0-40
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
+	MOVQ   BX, R8
 	MOVQ   SI, R8
 	SHRQ   $0x04, R8
 	JZ     rest
@@ -1517,6 +1545,7 @@ TEXT ·Tile4x4F32AVX512(SB), NOSPLIT, $0-40
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
+	MOVQ   BX, R11
 	MOVQ   SI, R11
 	SHRQ   $0x04, R11
 	JZ     rest
@@ -1678,6 +1707,7 @@ TEXT ·Tile4x1F32AVX512(SB), NOSPLIT, $0-40
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
+	MOVQ   BX, R9
 	MOVQ   SI, R9
 	SHRQ   $0x04, R9
 	JZ     rest
@@ -1814,6 +1844,7 @@ TEXT ·Tile5x4F32AVX512(SB), NOSPLIT, $0-40
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
+	MOVQ   BX, R11
 	MOVQ   SI, R11
 	SHRQ   $0x04, R11
 	JZ     rest
@@ -2004,6 +2035,7 @@ TEXT ·Tile5x1F32AVX512(SB), NOSPLIT, $0-40
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
+	MOVQ   BX, R9
 	MOVQ   SI, R9
 	SHRQ   $0x04, R9
 	JZ     rest
@@ -2163,6 +2195,7 @@ TEXT ·Tile6x4F32AVX512(SB), NOSPLIT, $0-40
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
+	MOVQ   BX, R11
 	MOVQ   SI, R11
 	SHRQ   $0x04, R11
 	JZ     rest
@@ -2382,6 +2415,7 @@ TEXT ·Tile6x1F32AVX512(SB), NOSPLIT, $0-40
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
+	MOVQ   BX, R9
 	MOVQ   SI, R9
 	SHRQ   $0x04, R9
 	JZ     rest
@@ -2520,7 +2554,7 @@ sums:
 	RET
 
 // func Tile1x4F16AVX512(y *float32, stride int, x *float32, w *uint16, k int)
-// Requires: AVX, AVX512F, AVX512VL, BMI2
+// Requires: AVX, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·Tile1x4F16AVX512(SB), NOSPLIT, $32-40
 	MOVQ   y+0(FP), AX
 	MOVQ   stride+8(FP), CX
@@ -2538,8 +2572,9 @@ TEXT ·Tile1x4F16AVX512(SB), NOSPLIT, $32-40
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   BX, R8
-	SHRQ   $0x04, R8
+	MOVQ   DX, R8
+	MOVQ   BX, R9
+	SHRQ   $0x04, R9
 	JZ     rest
 
 step:
@@ -2552,10 +2587,13 @@ step:
 	VFMADD231PS Z4, Z5, Z2
 	VCVTPH2PS   (DI), Z5
 	VFMADD231PS Z4, Z5, Z3
+	PREFETCHT0  (R8)(SI*4)
+	PREFETCHT0  64(R8)(SI*4)
+	ADDQ        $0x00000080, R8
 	ADDQ        $0x00000040, CX
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, DI
-	DECQ        R8
+	DECQ        R9
 	JNZ         step
 
 rest:
@@ -2653,6 +2691,7 @@ TEXT ·Tile1x1F16AVX512(SB), NOSPLIT, $32-40
 	MOVQ   BX, SI
 	SHLQ   $0x01, SI
 	VPXORD Z0, Z0, Z0
+	MOVQ   DX, SI
 	MOVQ   BX, SI
 	SHRQ   $0x04, SI
 	JZ     rest
@@ -2706,7 +2745,7 @@ sums:
 	RET
 
 // func Tile1x4BF16AVX512(y *float32, stride int, x *float32, w *uint16, k int)
-// Requires: AVX, AVX512F, AVX512VL, BMI2
+// Requires: AVX, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·Tile1x4BF16AVX512(SB), NOSPLIT, $32-40
 	MOVQ   y+0(FP), AX
 	MOVQ   stride+8(FP), CX
@@ -2724,8 +2763,9 @@ TEXT ·Tile1x4BF16AVX512(SB), NOSPLIT, $32-40
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   BX, R8
-	SHRQ   $0x04, R8
+	MOVQ   DX, R8
+	MOVQ   BX, R9
+	SHRQ   $0x04, R9
 	JZ     rest
 
 step:
@@ -2742,10 +2782,13 @@ step:
 	VPMOVZXWD   (DI), Z5
 	VPSLLD      $0x10, Z5, Z5
 	VFMADD231PS Z4, Z5, Z3
+	PREFETCHT0  (R8)(SI*4)
+	PREFETCHT0  64(R8)(SI*4)
+	ADDQ        $0x00000080, R8
 	ADDQ        $0x00000040, CX
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, DI
-	DECQ        R8
+	DECQ        R9
 	JNZ         step
 
 rest:
@@ -2847,6 +2890,7 @@ TEXT ·Tile1x1BF16AVX512(SB), NOSPLIT, $32-40
 	MOVQ   BX, SI
 	SHLQ   $0x01, SI
 	VPXORD Z0, Z0, Z0
+	MOVQ   DX, SI
 	MOVQ   BX, SI
 	SHRQ   $0x04, SI
 	JZ     rest
