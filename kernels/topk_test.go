@@ -21,8 +21,11 @@ func TestTopK(t *testing.T) {
 		"rising":    func(r *rig, i int) float32 { return float32(i) },
 		"-infinity": func(r *rig, i int) float32 { return []float32{-inf, inf, -inf, -inf, 3}[r.rand.IntN(5)] },
 		"NaN":       func(r *rig, i int) float32 { return []float32{nan, 1, -inf, nan, 3}[r.rand.IntN(5)] },
-		"all NaN":   func(r *rig, i int) float32 { return nan },
-		"zeros":     func(r *rig, i int) float32 { return float32(math.Copysign(0, float64(i%3)-1)) },
+		"neighbours": func(r *rig, i int) float32 {
+			return math.Float32frombits(0x3f800000 + uint32(r.rand.IntN(8)) + uint32(i%2)<<31)
+		},
+		"all NaN": func(r *rig, i int) float32 { return nan },
+		"zeros":   func(r *rig, i int) float32 { return float32(math.Copysign(0, float64(i%3)-1)) },
 	}
 	// NaN counts as less than every number.
 	compare := func(a, b float32) int {
@@ -36,7 +39,7 @@ func TestTopK(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			for _, c := range []struct{ rows, cols, k int }{
-				{3, 1, 1}, {2, 31, 1}, {2, 33, 33}, {3, 257, 5}, {2, 611, 40}, {1, 5003, 1}, {2, 5003, 11}, {1, 2049, 3},
+				{3, 1, 1}, {2, 31, 1}, {2, 33, 33}, {3, 257, 5}, {2, 611, 40}, {1, 5003, 1}, {2, 5003, 11}, {1, 5003, 100}, {1, 2049, 3},
 			} {
 				x := make([]float32, c.rows*c.cols)
 				for i := range x {
