@@ -188,6 +188,10 @@ func (c conversion) scalar() func(x uint64) uint64 {
 	}
 	switch {
 	case !c.from.float() && !c.to.float():
+		if !c.from.signed() && !c.sat {
+			kept := mask & (math.MaxUint64 >> (64 - c.from.bits()))
+			return func(x uint64) uint64 { return x & kept }
+		}
 		return func(x uint64) uint64 { return c.intToInt(x) & mask }
 	case !c.from.float():
 		return func(x uint64) uint64 { return c.intToFloat(x) }

@@ -6,7 +6,8 @@ import "math"
 // no call in it.
 
 func runAdd32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = a[i] + b[i]
 	}
@@ -14,7 +15,8 @@ func runAdd32(w *warp, in *inst, m uint32) {
 }
 
 func runSub32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = a[i] - b[i]
 	}
@@ -22,7 +24,8 @@ func runSub32(w *warp, in *inst, m uint32) {
 }
 
 func runMul32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = a[i] * b[i]
 	}
@@ -30,7 +33,8 @@ func runMul32(w *warp, in *inst, m uint32) {
 }
 
 func runMad32(w *warp, in *inst, m uint32) {
-	d, a, b, c := w.out32(in.d, m), w.s32(in.a), w.s32(in.b), w.s32(in.c)
+	d := w.out32(in.d, m)
+	a, b, c := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)], w.s32(in.c)[:len(d)]
 	for i := range d {
 		d[i] = a[i]*b[i] + c[i]
 	}
@@ -38,7 +42,8 @@ func runMad32(w *warp, in *inst, m uint32) {
 }
 
 func runAnd32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = a[i] & b[i]
 	}
@@ -46,7 +51,8 @@ func runAnd32(w *warp, in *inst, m uint32) {
 }
 
 func runOr32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = a[i] | b[i]
 	}
@@ -54,7 +60,8 @@ func runOr32(w *warp, in *inst, m uint32) {
 }
 
 func runXor32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = a[i] ^ b[i]
 	}
@@ -62,7 +69,8 @@ func runXor32(w *warp, in *inst, m uint32) {
 }
 
 func runShl32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = a[i] << b[i]
 	}
@@ -70,7 +78,8 @@ func runShl32(w *warp, in *inst, m uint32) {
 }
 
 func runShr32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = a[i] >> b[i]
 	}
@@ -78,7 +87,8 @@ func runShr32(w *warp, in *inst, m uint32) {
 }
 
 func runSar32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = uint32(int32(a[i]) >> b[i])
 	}
@@ -96,7 +106,8 @@ func runMov64(w *warp, in *inst, m uint32) {
 }
 
 func runSelp32(w *warp, in *inst, m uint32) {
-	d, a, b, p := w.out32(in.d, m), w.s32(in.a), w.s32(in.b), w.predOf(in.c, in.negate)
+	d := w.out32(in.d, m)
+	a, b, p := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)], w.predOf(in.c, in.negate)
 	for i := range d {
 		pick := -(p >> i & 1) // all ones or zero: no branch for the processor to guess
 		d[i] = a[i]&pick | b[i]&^pick
@@ -105,7 +116,8 @@ func runSelp32(w *warp, in *inst, m uint32) {
 }
 
 func runDp4aSS(w *warp, in *inst, m uint32) {
-	d, a, b, c := w.out32(in.d, m), w.s32(in.a), w.s32(in.b), w.s32(in.c)
+	d := w.out32(in.d, m)
+	a, b, c := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)], w.s32(in.c)[:len(d)]
 	for i := range d {
 		x, y := a[i], b[i]
 		d[i] = c[i] + uint32(int32(int8(x))*int32(int8(y))+int32(int8(x>>8))*int32(int8(y>>8))+
@@ -115,7 +127,8 @@ func runDp4aSS(w *warp, in *inst, m uint32) {
 }
 
 func runAdd64(w *warp, in *inst, m uint32) {
-	d, a, b := w.out64(in.d, m), w.s64(in.a), w.s64(in.b)
+	d := w.out64(in.d, m)
+	a, b := w.s64(in.a)[:len(d)], w.s64(in.b)[:len(d)]
 	for i := range d {
 		d[i] = a[i] + b[i]
 	}
@@ -123,7 +136,8 @@ func runAdd64(w *warp, in *inst, m uint32) {
 }
 
 func runSub64(w *warp, in *inst, m uint32) {
-	d, a, b := w.out64(in.d, m), w.s64(in.a), w.s64(in.b)
+	d := w.out64(in.d, m)
+	a, b := w.s64(in.a)[:len(d)], w.s64(in.b)[:len(d)]
 	for i := range d {
 		d[i] = a[i] - b[i]
 	}
@@ -131,7 +145,8 @@ func runSub64(w *warp, in *inst, m uint32) {
 }
 
 func runMulWideU32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out64(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out64(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = uint64(a[i]) * uint64(b[i])
 	}
@@ -139,7 +154,8 @@ func runMulWideU32(w *warp, in *inst, m uint32) {
 }
 
 func runMulWideS32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out64(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out64(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = uint64(int64(int32(a[i])) * int64(int32(b[i])))
 	}
@@ -147,7 +163,8 @@ func runMulWideS32(w *warp, in *inst, m uint32) {
 }
 
 func runMadWideU32(w *warp, in *inst, m uint32) {
-	d, a, b, c := w.out64(in.d, m), w.s32(in.a), w.s32(in.b), w.s64(in.c)
+	d := w.out64(in.d, m)
+	a, b, c := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)], w.s64(in.c)[:len(d)]
 	for i := range d {
 		d[i] = uint64(a[i])*uint64(b[i]) + c[i]
 	}
@@ -155,7 +172,8 @@ func runMadWideU32(w *warp, in *inst, m uint32) {
 }
 
 func runMadWideS32(w *warp, in *inst, m uint32) {
-	d, a, b, c := w.out64(in.d, m), w.s32(in.a), w.s32(in.b), w.s64(in.c)
+	d := w.out64(in.d, m)
+	a, b, c := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)], w.s64(in.c)[:len(d)]
 	for i := range d {
 		d[i] = uint64(int64(int32(a[i]))*int64(int32(b[i]))) + c[i]
 	}
@@ -163,7 +181,8 @@ func runMadWideS32(w *warp, in *inst, m uint32) {
 }
 
 func runAddF32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = bits32(f32(a[i]) + f32(b[i]))
 	}
@@ -171,7 +190,8 @@ func runAddF32(w *warp, in *inst, m uint32) {
 }
 
 func runSubF32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = bits32(f32(a[i]) - f32(b[i]))
 	}
@@ -179,7 +199,8 @@ func runSubF32(w *warp, in *inst, m uint32) {
 }
 
 func runMulF32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = bits32(f32(a[i]) * f32(b[i]))
 	}
@@ -187,13 +208,15 @@ func runMulF32(w *warp, in *inst, m uint32) {
 }
 
 func runFmaF32(w *warp, in *inst, m uint32) {
-	d, a, b, c := w.out32(in.d, m), w.s32(in.a), w.s32(in.b), w.s32(in.c)
+	d := w.out32(in.d, m)
+	a, b, c := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)], w.s32(in.c)[:len(d)]
 	for i := range d {
 		// fma32, written out: the product is exact, the sum is rounded twice, and
-		// the rare cases in which that differs from once take the other path.
+		// the rare cases in which that differs from once take the other path. A sum
+		// is zero only where it is so exactly.
 		s := float64(f32(a[i]))*float64(f32(b[i])) + float64(f32(c[i]))
 		u := math.Float64bits(s)
-		if u&0x1fffffff == 0x10000000 || u<<1>>53-897 > 1149 {
+		if u&0x1fffffff == 0x10000000 || u<<1>>53-897 > 1149 && s != 0 {
 			d[i] = bits32(fma32(f32(a[i]), f32(b[i]), f32(c[i])))
 			continue
 		}
@@ -203,7 +226,8 @@ func runFmaF32(w *warp, in *inst, m uint32) {
 }
 
 func runMaxF32(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+	d := w.out32(in.d, m)
+	a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 	for i := range d {
 		d[i] = max32(a[i], b[i])
 	}
@@ -211,7 +235,8 @@ func runMaxF32(w *warp, in *inst, m uint32) {
 }
 
 func runHalfToFloat(w *warp, in *inst, m uint32) {
-	d, a := w.out32(in.d, m), w.s32(in.a)
+	d := w.out32(in.d, m)
+	a := w.s32(in.a)[:len(d)]
 	for i := range d {
 		d[i] = math.Float32bits(halfToFloat(a[i] & 0xffff))
 	}

@@ -77,7 +77,8 @@ func (w *warp) setPred(i int32, m, value uint32) {
 
 func unary32(f func(a uint32) uint32) runFn {
 	return func(w *warp, in *inst, m uint32) {
-		d, a := w.out32(in.d, m), w.s32(in.a)
+		d := w.out32(in.d, m)
+		a := w.s32(in.a)[:len(d)]
 		for i := range d {
 			d[i] = f(a[i])
 		}
@@ -87,7 +88,8 @@ func unary32(f func(a uint32) uint32) runFn {
 
 func binary32(f func(a, b uint32) uint32) runFn {
 	return func(w *warp, in *inst, m uint32) {
-		d, a, b := w.out32(in.d, m), w.s32(in.a), w.s32(in.b)
+		d := w.out32(in.d, m)
+		a, b := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 		for i := range d {
 			d[i] = f(a[i], b[i])
 		}
@@ -97,7 +99,8 @@ func binary32(f func(a, b uint32) uint32) runFn {
 
 func ternary32(f func(a, b, c uint32) uint32) runFn {
 	return func(w *warp, in *inst, m uint32) {
-		d, a, b, c := w.out32(in.d, m), w.s32(in.a), w.s32(in.b), w.s32(in.c)
+		d := w.out32(in.d, m)
+		a, b, c := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)], w.s32(in.c)[:len(d)]
 		for i := range d {
 			d[i] = f(a[i], b[i], c[i])
 		}
@@ -107,7 +110,8 @@ func ternary32(f func(a, b, c uint32) uint32) runFn {
 
 func quaternary32(f func(a, b, c, e uint32) uint32) runFn {
 	return func(w *warp, in *inst, m uint32) {
-		d, a, b, c, e := w.out32(in.d, m), w.s32(in.a), w.s32(in.b), w.s32(in.c), w.s32(in.e)
+		d := w.out32(in.d, m)
+		a, b, c, e := w.s32(in.a)[:len(d)], w.s32(in.b)[:len(d)], w.s32(in.c)[:len(d)], w.s32(in.e)[:len(d)]
 		for i := range d {
 			d[i] = f(a[i], b[i], c[i], e[i])
 		}
@@ -117,7 +121,8 @@ func quaternary32(f func(a, b, c, e uint32) uint32) runFn {
 
 func unary64(f func(a uint64) uint64) runFn {
 	return func(w *warp, in *inst, m uint32) {
-		d, a := w.out64(in.d, m), w.s64(in.a)
+		d := w.out64(in.d, m)
+		a := w.s64(in.a)[:len(d)]
 		for i := range d {
 			d[i] = f(a[i])
 		}
@@ -127,7 +132,8 @@ func unary64(f func(a uint64) uint64) runFn {
 
 func binary64(f func(a, b uint64) uint64) runFn {
 	return func(w *warp, in *inst, m uint32) {
-		d, a, b := w.out64(in.d, m), w.s64(in.a), w.s64(in.b)
+		d := w.out64(in.d, m)
+		a, b := w.s64(in.a)[:len(d)], w.s64(in.b)[:len(d)]
 		for i := range d {
 			d[i] = f(a[i], b[i])
 		}
@@ -137,7 +143,8 @@ func binary64(f func(a, b uint64) uint64) runFn {
 
 func ternary64(f func(a, b, c uint64) uint64) runFn {
 	return func(w *warp, in *inst, m uint32) {
-		d, a, b, c := w.out64(in.d, m), w.s64(in.a), w.s64(in.b), w.s64(in.c)
+		d := w.out64(in.d, m)
+		a, b, c := w.s64(in.a)[:len(d)], w.s64(in.b)[:len(d)], w.s64(in.c)[:len(d)]
 		for i := range d {
 			d[i] = f(a[i], b[i], c[i])
 		}
@@ -148,7 +155,8 @@ func ternary64(f func(a, b, c uint64) uint64) runFn {
 // widen32 makes 64-bit values of 32-bit ones.
 func widen32(f func(a uint32) uint64) runFn {
 	return func(w *warp, in *inst, m uint32) {
-		d, a := w.out64(in.d, m), w.s32(in.a)
+		d := w.out64(in.d, m)
+		a := w.s32(in.a)[:len(d)]
 		for i := range d {
 			d[i] = f(a[i])
 		}
@@ -159,7 +167,8 @@ func widen32(f func(a uint32) uint64) runFn {
 // narrow64 makes 32-bit values of 64-bit ones.
 func narrow64(f func(a uint64) uint32) runFn {
 	return func(w *warp, in *inst, m uint32) {
-		d, a := w.out32(in.d, m), w.s64(in.a)
+		d := w.out32(in.d, m)
+		a := w.s64(in.a)[:len(d)]
 		for i := range d {
 			d[i] = f(a[i])
 		}
@@ -170,7 +179,8 @@ func narrow64(f func(a uint64) uint32) runFn {
 // shift64 is an operation on a 64-bit value and a 32-bit amount.
 func shift64(f func(a uint64, n uint32) uint64) runFn {
 	return func(w *warp, in *inst, m uint32) {
-		d, a, b := w.out64(in.d, m), w.s64(in.a), w.s32(in.b)
+		d := w.out64(in.d, m)
+		a, b := w.s64(in.a)[:len(d)], w.s32(in.b)[:len(d)]
 		for i := range d {
 			d[i] = f(a[i], b[i])
 		}

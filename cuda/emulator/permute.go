@@ -63,7 +63,8 @@ func moves(sel uint32, x, y int32) (byteMoves, bool) {
 }
 
 func (p *byteMoves) run(w *warp, in *inst, m uint32) {
-	d, a, b := w.out32(in.d, m), w.s32(p[0].from), w.s32(p[1].from)
+	d := w.out32(in.d, m)
+	a, b := w.s32(p[0].from)[:len(d)], w.s32(p[1].from)[:len(d)]
 	ta, tb, ka, kb := p[0].turn, p[1].turn, p[0].keep, p[1].keep
 	for i := range d {
 		d[i] = bits.RotateLeft32(a[i], ta)&ka | bits.RotateLeft32(b[i], tb)&kb

@@ -157,14 +157,14 @@ func (w *warp) stuck() {
 // or something to wait for.
 func (w *warp) execute(end int64) {
 	code := w.prog.code
-	checked := w.block.checked
+	checked, defined := w.block.checked, w.defined
 	for w.pc < w.limit {
 		in := &code[w.pc]
 		w.current = in
 		w.steps++
 		m := w.mask
 		if in.guard >= 0 {
-			if checked && w.defined[in.guardID]&m != m {
+			if checked && defined[in.guardID]&m != m {
 				w.undefined(in, in.guardID, m)
 				return
 			}
@@ -184,7 +184,7 @@ func (w *warp) execute(end int64) {
 		}
 		if checked && !in.copies {
 			for _, r := range in.reads {
-				if w.defined[r]&m != m {
+				if defined[r]&m != m {
 					w.undefined(in, r, m)
 					return
 				}
@@ -196,10 +196,10 @@ func (w *warp) execute(end int64) {
 		}
 		if checked {
 			for _, r := range in.writes {
-				w.defined[r] |= m
+				defined[r] |= m
 			}
 			if in.copies {
-				w.defined[in.writes[0]] &^= m &^ w.defined[in.reads[0]]
+				defined[in.writes[0]] &^= m &^ defined[in.reads[0]]
 			}
 		}
 	}
