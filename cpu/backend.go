@@ -152,8 +152,11 @@ func (b *Backend) ReadInts(dst []int32, src engine.Tensor) error {
 // Sync has nothing to wait for.
 func (b *Backend) Sync() error { return nil }
 
-// Close stops the threads.
+// Close stops the threads. A nil Backend, which New gives with an error, has none.
 func (b *Backend) Close() error {
+	if b == nil {
+		return nil
+	}
 	b.pool.close()
 	return nil
 }

@@ -5,6 +5,17 @@ import (
 	"testing"
 )
 
+func TestNewRefusesUnknownLevels(t *testing.T) {
+	t.Setenv(levelVariable, "sse9")
+	b, err := New(Options{})
+	if err == nil || !strings.Contains(err.Error(), "sse9") {
+		t.Errorf("New: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Errorf("closing what New gave with an error: %v", err)
+	}
+}
+
 func TestLevelFromEnvironment(t *testing.T) {
 	for _, c := range []struct{ value, wrong string }{
 		{"", ""}, {"generic", ""}, {bestLevel().String(), ""},
