@@ -22,7 +22,7 @@ TAGS :=
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench ptx-report gpu-check cross fuzz clean
+.PHONY: help build run test race lint bench ptx-report mutate gpu-check cross fuzz clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: ## time every operation of the CPU backend
 
 ptx-report: ## registers, shared memory and spills of every kernel, as ptxas counts them
 	$(GO) run ./kernels/report
+
+mutate: ## edit kernels one instruction at a time and see that a test fails each time
+	$(GO) run ./kernels/mutate
 
 gpu-check: build ## check and measure this machine's GPU into benchmarks/results
 	$(GO) build -trimpath -o bin/synth ./benchmarks/synth
