@@ -59,7 +59,7 @@ func openDevice(c *cli.Context) (engine.Backend, error) {
 	}
 	switch d.kind {
 	case "cpu":
-		return cpu.New(o)
+		return checked(cpu.New(o))
 	case "emulated":
 		return checked(cuda.Open(cuda.Options{Emulated: true}))
 	}
@@ -71,11 +71,11 @@ func openDevice(c *cli.Context) (engine.Backend, error) {
 		return nil, err
 	}
 	tellFallback(c.App.ErrWriter, err)
-	return cpu.New(o)
+	return checked(cpu.New(o))
 }
 
-// checked keeps a nil *cuda.Backend from becoming an engine.Backend that is not nil.
-func checked(b *cuda.Backend, err error) (engine.Backend, error) {
+// checked keeps a nil pointer from becoming an engine.Backend that is not nil.
+func checked[B engine.Backend](b B, err error) (engine.Backend, error) {
 	if err != nil {
 		return nil, err
 	}
