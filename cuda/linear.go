@@ -12,11 +12,8 @@ type weightKernels struct {
 	embed, matvec, matmul *kernel
 }
 
-// The shapes that the headers of matvec_*.ptx and matmul_*.ptx speak of.
-const (
-	matvecWarps = 4  // in a block
-	matmulTile  = 64 // rows and columns of y that a block computes
-)
+// matvecWarps is how many warps a block of matvec_* has.
+const matvecWarps = 4
 
 // fewRows is up to how many rows Linear multiplies one by one, with matvec: the weights
 // come out of the L2 cache for all rows but the first, while a tile of matmul computes 64
@@ -28,21 +25,17 @@ func (b *Backend) Linear(y, x engine.Tensor, weight engine.Weight, bias engine.T
 	const op = "Linear"
 	engine.CheckLinear(y, x, weight, bias)
 	w := b.ownWeight(op, weight)
-	k := b.ops.weights[w.Format()]
+	parts, rows := matvecPlan(&w.layout, b.info.Units)
+	blocks := ceilDiv(w.Rows(), rows*(matvecWarps/parts))
+	if x.Rows() > fewRows || blocks > maxGridY {
+		b.matmulInto(op, y, x, w, optional(op, "bias", bias))
+		return
+	}
 	a := b.arguments.none()
 	a.add(address(op, "y", y), address(op, "x", x))
 	a.planes(w)
-	a.add(optional(op, "bias", bias), uint64(w.Rows()), uint64(w.Cols()))
-	t := x.Rows()
-	parts, rows := matvecPlan(&w.layout, b.info.Units)
-	blocks := ceilDiv(w.Rows(), rows*(matvecWarps/parts))
-	if t <= fewRows && blocks <= maxGridY {
-		a.add(uint64(parts), uint64(rows))
-		b.launch(k.matvec, t, blocks, 1, 0, a.list()...)
-		return
-	}
-	a.add(uint64(t))
-	b.launch(k.matmul, ceilDiv(w.Rows(), matmulTile), ceilDiv(t, matmulTile), 1, 0, a.list()...)
+	a.add(optional(op, "bias", bias), uint64(w.Rows()), uint64(w.Cols()), uint64(parts), uint64(rows))
+	b.launch(b.ops.weights[w.Format()].matvec, x.Rows(), blocks, 1, 0, a.list()...)
 }
 
 // matvecPlan chooses how many of a block's warps share the numbers of the same rows, and
