@@ -110,8 +110,9 @@ func CheckNorm(op string, y, x, gain, bias Tensor) {
 }
 
 // CheckLinear checks the arguments of Linear.
-func CheckLinear(y, x Tensor, w Weight, bias Tensor) {
-	const op = "Linear"
+func CheckLinear(y, x Tensor, w Weight, bias Tensor) { checkLinear("Linear", y, x, w, bias) }
+
+func checkLinear(op string, y, x Tensor, w Weight, bias Tensor) {
 	checkFloat(op, "y", y)
 	checkFloat(op, "x", x)
 	checkShape(op, "x", x, y.rows, w.Cols())
@@ -126,19 +127,29 @@ func CheckLinear(y, x Tensor, w Weight, bias Tensor) {
 func CheckRope(x Tensor, step *Step, spec *RopeSpec) {
 	const op = "Rope"
 	CheckStep(op, step)
-	checkFloat(op, "x", x)
-	checkFloat(op, "InvFreq", spec.InvFreq)
-	if spec.HeadDim <= 0 || x.rows != step.T() || x.cols%spec.HeadDim != 0 {
-		bad(op, "x is [%d %d], want %d rows of heads of %d", x.rows, x.cols, step.T(), spec.HeadDim)
+	checkHeads(op, "x", x, step.T(), spec.HeadDim)
+	checkRopeSpec(op, spec)
+}
+
+// checkHeads checks that x is rows of heads of dim numbers.
+func checkHeads(op, name string, x Tensor, rows, dim int) {
+	checkFloat(op, name, x)
+	if dim <= 0 || x.rows != rows || x.cols%dim != 0 {
+		bad(op, "%s is [%d %d], want %d rows of heads of %d", name, x.rows, x.cols, rows, dim)
 	}
+}
+
+func checkRopeSpec(op string, spec *RopeSpec) {
+	checkFloat(op, "InvFreq", spec.InvFreq)
 	if n := spec.InvFreq.cols; spec.InvFreq.rows != 1 || 2*n > spec.HeadDim {
 		bad(op, "InvFreq is [%d %d], want [1 n] with n at most %d", spec.InvFreq.rows, n, spec.HeadDim/2)
 	}
 }
 
 // CheckStore checks the arguments of Store.
-func CheckStore(kv KV, k, v Tensor, step *Step) {
-	const op = "Store"
+func CheckStore(kv KV, k, v Tensor, step *Step) { checkStore("Store", kv, k, v, step) }
+
+func checkStore(op string, kv KV, k, v Tensor, step *Step) {
 	checkPages(op, step, kv)
 	spec := kv.Spec()
 	checkSame(op, "k", k, "v", v)

@@ -77,10 +77,10 @@ type RopeStoreSpec struct {
 }
 
 // Scratch is memory that the verbs of Fused may write as they like: a backend need not have
-// its own. Row has the shape of x, of Gate too the shape of y.
+// its own. It overlaps neither sources nor destinations.
 type Scratch struct {
-	Row  Tensor // [T, C], C the width of the residual stream
-	Gate Tensor // [T, N], N the columns of Gate's y
+	Row  Tensor // [T, C], the shape of x
+	Gate Tensor // [T, N], the shape of Gate's y; ActGELU and the other verbs do without
 }
 
 // Unfused is Fused by the plain verbs.
@@ -98,6 +98,7 @@ func FusedOf(b Backend) Fused {
 
 // Project implements Fused.
 func (u Unfused) Project(x Tensor, norm *Norm, to []Projection, s *Scratch) {
+	CheckProject(x, norm, to, s)
 	h := u.normed(x, norm, s)
 	for i := range to {
 		u.Linear(to[i].Y, h, to[i].W, to[i].Bias)
@@ -106,6 +107,7 @@ func (u Unfused) Project(x Tensor, norm *Norm, to []Projection, s *Scratch) {
 
 // Gate implements Fused.
 func (u Unfused) Gate(y, x Tensor, norm *Norm, spec *GateSpec, s *Scratch) {
+	CheckGate(y, x, norm, spec, s)
 	h := u.normed(x, norm, s)
 	u.Linear(y, h, spec.Up, spec.UpBias)
 	if spec.Act == ActGELU {
@@ -122,6 +124,7 @@ func (u Unfused) Gate(y, x Tensor, norm *Norm, spec *GateSpec, s *Scratch) {
 
 // Accumulate implements Fused.
 func (u Unfused) Accumulate(x, h Tensor, w Weight, bias Tensor, norm *Norm, s *Scratch) {
+	CheckAccumulate(x, h, w, bias, norm, s)
 	u.Linear(s.Row, h, w, bias)
 	u.normed(s.Row, norm, s)
 	u.Residual(x, x, s.Row)
@@ -129,6 +132,7 @@ func (u Unfused) Accumulate(x, h Tensor, w Weight, bias Tensor, norm *Norm, s *S
 
 // RopeStore implements Fused.
 func (u Unfused) RopeStore(kv KV, q, k, v Tensor, step *Step, spec *RopeStoreSpec) {
+	CheckRopeStore(kv, q, k, v, step, spec)
 	if d := kv.Spec().HeadDim; !spec.QNorm.IsZero() {
 		qh, kh := q.Reshape(q.Len()/d, d), k.Reshape(k.Len()/d, d)
 		u.RMSNorm(qh, qh, spec.QNorm, spec.Eps)

@@ -20,18 +20,28 @@ type Workspace struct {
 	Attention *AttentionProbe
 
 	parts  []*activations
+	chosen engine.Tensor // rows of the residual stream that logits are asked of
 	logits engine.Tensor
+	work   engine.Scratch
 	host   []float32 // carries the residual stream from part to part
 }
 
 // activations is the memory of one part of a model.
 type activations struct {
-	b                engine.Backend
-	x, h, q, k, v, a engine.Tensor // residual stream, normed, projections, attention's result
-	gate, up         engine.Tensor
-	rope, ropeLocal  engine.RopeSpec
-	attend           engine.AttendSpec
-	all              []engine.Tensor
+	b             engine.Backend
+	fused         engine.Fused
+	x, q, k, v, a engine.Tensor // residual stream, projections, attention's result
+	up            engine.Tensor // the feed-forward part, activated
+	scratch       engine.Scratch
+
+	// What the verbs are told, kept here so that no call allocates.
+	rope, ropeLocal engine.RopeSpec
+	attend          engine.AttendSpec
+	roped           engine.RopeStoreSpec
+	to              [3]engine.Projection
+	work            engine.Scratch // as many rows of scratch as the step has
+
+	all []engine.Tensor
 }
 
 // NewWorkspace makes the memory for steps of up to rows rows in a session of the given
@@ -39,17 +49,22 @@ type activations struct {
 func (m *Model) NewWorkspace(rows, outRows, context int) (*Workspace, error) {
 	w := &Workspace{Rows: rows, OutRows: outRows}
 	for _, p := range m.parts {
-		a := &activations{b: p.Backend}
+		a := &activations{b: p.Backend, fused: engine.FusedOf(p.Backend)}
 		w.parts = append(w.parts, a)
 		if err := a.make(m.Config, rows, context); err != nil {
 			w.Close()
 			return nil, err
 		}
 	}
-	var err error
-	if w.logits, err = w.last().tensor(outRows, m.Config.Vocab); err != nil {
-		w.Close()
-		return nil, err
+	for _, t := range []struct {
+		dst  *engine.Tensor
+		cols int
+	}{{&w.chosen, m.Config.Width}, {&w.logits, m.Config.Vocab}} {
+		var err error
+		if *t.dst, err = w.last().tensor(outRows, t.cols); err != nil {
+			w.Close()
+			return nil, err
+		}
 	}
 	if len(m.parts) > 1 {
 		w.host = make([]float32, rows*m.Config.Width)
@@ -64,16 +79,17 @@ func (a *activations) make(c *Config, rows, context int) (err error) {
 		dst  *engine.Tensor
 		cols int
 	}{
-		{&a.x, c.Width}, {&a.h, c.Width},
+		{&a.x, c.Width}, {&a.scratch.Row, c.Width},
 		{&a.q, c.Heads * c.HeadDim}, {&a.a, c.Heads * c.HeadDim},
 		{&a.k, c.KVHeads * c.HeadDim}, {&a.v, c.KVHeads * c.HeadDim},
-		{&a.gate, c.Hidden}, {&a.up, c.Hidden},
+		{&a.scratch.Gate, c.Hidden}, {&a.up, c.Hidden},
 	} {
 		if *t.dst, err = a.tensor(rows, t.cols); err != nil {
 			return err
 		}
 	}
 	a.attend = engine.AttendSpec{Heads: c.Heads, Scale: c.Scale, SoftCap: c.AttnCap}
+	a.roped.Eps = c.NormEps
 	if c.Learned {
 		return nil
 	}
@@ -101,6 +117,11 @@ func (a *activations) tensor(rows, cols int) (engine.Tensor, error) {
 	return t, nil
 }
 
+// part is the first n rows of scratch.
+func (a *activations) part(n int) engine.Scratch {
+	return engine.Scratch{Row: a.scratch.Row.Part(0, n), Gate: a.scratch.Gate.Part(0, n)}
+}
+
 // Close gives the memory back.
 func (w *Workspace) Close() {
 	for _, a := range w.parts {
@@ -114,7 +135,7 @@ func (w *Workspace) Close() {
 // WorkspaceBytes is the memory that NewWorkspace takes.
 func (c *Config) WorkspaceBytes(rows, outRows int) int64 {
 	perRow := 2*c.Width + 2*c.Heads*c.HeadDim + 2*c.KVHeads*c.HeadDim + 2*c.Hidden
-	return 4 * (int64(rows)*int64(perRow) + int64(outRows)*int64(c.Vocab))
+	return 4 * (int64(rows)*int64(perRow) + int64(outRows)*int64(c.Width+c.Vocab))
 }
 
 // Forward queues the layers for a step: its keys and values go to kv (one per layer), and
@@ -134,9 +155,10 @@ func (m *Model) Forward(w *Workspace, kv []engine.KV, step *engine.Step) error {
 			a = w.parts[p]
 			a.b.Write(a.x.Part(0, t), w.host[:n])
 		}
+		a.work = a.part(t)
 		for range part.Layers {
 			m.attention(w, a, i, kv[i], step)
-			m.feedForward(a, &m.layers[i], t)
+			a.feedForward(&m.layers[i], t)
 			w.probe(i, a.x.Part(0, t))
 			i++
 		}
@@ -149,7 +171,7 @@ func (m *Model) embedding(a *activations, step *engine.Step) {
 	x := a.x.Part(0, t)
 	b.Embed(x, step, engine.ByID, m.embed, c.Embed)
 	if c.Learned {
-		h := a.h.Part(0, t)
+		h := a.scratch.Row.Part(0, t)
 		b.Embed(h, step, engine.ByPos, m.pos, 1)
 		b.Residual(x, x, h)
 	}
@@ -164,89 +186,76 @@ func (w *Workspace) probe(layer int, x engine.Tensor) {
 // attention adds what layer i's heads gather from earlier positions to the residual
 // stream.
 func (m *Model) attention(w *Workspace, a *activations, i int, kv engine.KV, step *engine.Step) {
-	c, b, t, l := m.Config, a.b, step.T(), &m.layers[i]
-	x, h := a.x.Part(0, t), a.h.Part(0, t)
-	q, k, v, mixed := a.q.Part(0, t), a.k.Part(0, t), a.v.Part(0, t), a.a.Part(0, t)
-	m.normalise(b, h, x, l.attnNorm, l.attnNormBias)
-	b.Linear(q, h, l.q, l.qBias)
-	b.Linear(k, h, l.k, l.kBias)
-	b.Linear(v, h, l.v, l.vBias)
-	if c.QKNorm {
-		qh, kh := q.Reshape(t*c.Heads, c.HeadDim), k.Reshape(t*c.KVHeads, c.HeadDim)
-		b.RMSNorm(qh, qh, l.qNorm, c.NormEps)
-		b.RMSNorm(kh, kh, l.kNorm, c.NormEps)
+	c, t, l := m.Config, step.T(), &m.layers[i]
+	x, mixed := a.x.Part(0, t), a.a.Part(0, t)
+	q, k, v := a.q.Part(0, t), a.k.Part(0, t), a.v.Part(0, t)
+	a.to = [3]engine.Projection{{Y: q, W: l.q.w, Bias: l.q.bias}, {Y: k, W: l.k.w, Bias: l.k.bias}, {Y: v, W: l.v.w, Bias: l.v.bias}}
+	a.fused.Project(x, l.attnNorm, a.to[:], &a.work)
+
+	a.roped.QNorm, a.roped.KNorm = l.qNorm, l.kNorm
+	switch {
+	case c.Learned:
+		a.roped.Rope = nil
+	case c.windowed(i):
+		a.roped.Rope = &a.ropeLocal
+	default:
+		a.roped.Rope = &a.rope
 	}
-	if !c.Learned {
-		rope := &a.rope
-		if c.windowed(i) {
-			rope = &a.ropeLocal
-		}
-		b.Rope(q, step, rope)
-		b.Rope(k, step, rope)
-	}
-	b.Store(kv, k, v, step)
+	a.fused.RopeStore(kv, q, k, v, step, &a.roped)
+
 	a.attend.Window = c.window(i)
 	a.attend.Weights, a.attend.WeightRows = engine.Tensor{}, nil
 	if p := w.Attention; p != nil {
 		a.attend.Weights, a.attend.WeightRows = p.Weights(i), p.Rows
 	}
-	b.Attend(mixed, q, kv, step, &a.attend)
+	a.b.Attend(mixed, q, kv, step, &a.attend)
 	if w.Attention != nil {
 		w.Attention.Visit(i)
 	}
-	b.Linear(h, mixed, l.o, l.oBias)
-	if c.PostNorm {
-		b.RMSNorm(h, h, l.postAttn, c.NormEps)
-	}
-	b.Residual(x, x, h)
+	a.fused.Accumulate(x, mixed, l.o.w, l.o.bias, l.postAttn, &a.work)
 }
 
 // feedForward adds what the layer makes of each position by itself.
-func (m *Model) feedForward(a *activations, l *layer, t int) {
-	c, b := m.Config, a.b
-	x, h := a.x.Part(0, t), a.h.Part(0, t)
-	gate, up := a.gate.Part(0, t), a.up.Part(0, t)
-	m.normalise(b, h, x, l.ffnNorm, l.ffnNormBias)
-	b.Linear(up, h, l.up, l.upBias)
-	switch c.FFN {
-	case GELU:
-		b.GELU(up, up)
-	case GeGLU:
-		b.Linear(gate, h, l.gate, l.gateBias)
-		b.GeGLU(up, gate, up)
-	case SwiGLU:
-		b.Linear(gate, h, l.gate, l.gateBias)
-		b.SwiGLU(up, gate, up)
-	}
-	b.Linear(h, up, l.down, l.downBias)
-	if c.PostNorm {
-		b.RMSNorm(h, h, l.postFFN, c.NormEps)
-	}
-	b.Residual(x, x, h)
-}
-
-func (m *Model) normalise(b engine.Backend, y, x, gain, bias engine.Tensor) {
-	if m.Config.Norm == LayerNorm {
-		b.LayerNorm(y, x, gain, bias, m.Config.NormEps)
-	} else {
-		b.RMSNorm(y, x, gain, m.Config.NormEps)
-	}
+func (a *activations) feedForward(l *layer, t int) {
+	x, up := a.x.Part(0, t), a.up.Part(0, t)
+	a.fused.Gate(up, x, l.ffnNorm, &l.gate, &a.work)
+	a.fused.Accumulate(x, up, l.down.w, l.down.bias, l.postFFN, &a.work)
 }
 
 // Logits queues the output layer for rows of the step that Forward did last, at most
 // w.OutRows, and returns the tensor [len(rows), V] that will hold them until the next call.
 func (m *Model) Logits(w *Workspace, rows []int32) engine.Tensor {
 	c, a, n := m.Config, w.last(), len(rows)
-	b := a.b
 	if n > w.OutRows {
 		panic(fmt.Sprintf("model: logits of %d rows asked for, the workspace holds %d", n, w.OutRows))
 	}
-	h, y := a.h.Part(0, n), w.logits.Part(0, n)
-	b.Gather(h, a.x, rows)
-	m.normalise(b, h, h, m.norm, m.normB)
-	b.Linear(y, h, m.out, engine.Tensor{})
+	y := w.logits.Part(0, n)
+	a.to[0] = engine.Projection{Y: y, W: m.out}
+	w.work = a.part(n) // not a's own: Lens comes between two layers
+	a.fused.Project(w.choose(rows), m.norm, a.to[:1], &w.work)
 	if c.LogitCap > 0 {
-		b.SoftCap(y, y, c.LogitCap)
+		a.b.SoftCap(y, y, c.LogitCap)
 	}
 	return y
+}
+
+// choose is rows of the residual stream: where they are neighbours (the only row, the last
+// one, all of them) as they lie there, else a copy.
+func (w *Workspace) choose(rows []int32) engine.Tensor {
+	a, n := w.last(), len(rows)
+	if n > 0 && int(rows[0])+n <= a.x.Rows() && neighbours(rows) {
+		return a.x.Part(int(rows[0]), int(rows[0])+n)
+	}
+	x := w.chosen.Part(0, n)
+	a.b.Gather(x, a.x, rows)
+	return x
+}
+
+func neighbours(rows []int32) bool {
+	for i, r := range rows {
+		if r < 0 || int(r) != int(rows[0])+i {
+			return false
+		}
+	}
+	return true
 }

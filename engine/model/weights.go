@@ -9,17 +9,17 @@ import (
 
 // layer is the weights of one transformer block on its backend.
 type layer struct {
-	attnNorm, attnNormBias engine.Tensor
-	q, k, v, o             engine.Weight
-	qBias, kBias, vBias    engine.Tensor
-	oBias                  engine.Tensor
-	qNorm, kNorm           engine.Tensor
-	postAttn               engine.Tensor
+	attnNorm, ffnNorm *engine.Norm
+	q, k, v, o, down  linear
+	qNorm, kNorm      engine.Tensor // none but where c.QKNorm
+	gate              engine.GateSpec
+	postAttn, postFFN *engine.Norm // nil but where c.PostNorm
+}
 
-	ffnNorm, ffnNormBias       engine.Tensor
-	gate, up, down             engine.Weight
-	gateBias, upBias, downBias engine.Tensor
-	postFFN                    engine.Tensor
+// linear is a matrix and its bias, which may be none.
+type linear struct {
+	w    engine.Weight
+	bias engine.Tensor
 }
 
 // Model is a model whose weights are on a backend. It does not change and has no state of
@@ -31,8 +31,7 @@ type Model struct {
 	embed   engine.Weight
 	pos     engine.Weight
 	layers  []layer
-	norm    engine.Tensor
-	normB   engine.Tensor
+	norm    *engine.Norm
 	out     engine.Weight
 	parts   []Part
 	tensors []placed
@@ -147,7 +146,7 @@ func (l *loader) model() error {
 			}
 		}
 	}
-	m.norm, m.normB = l.norm("output_norm")
+	m.norm = l.norm("output_norm")
 	out := l.data("output.weight")
 	if l.err != nil {
 		return l.err
@@ -176,38 +175,44 @@ func (l *loader) layer(i int) {
 	c := l.c
 	p := fmt.Sprintf("blk.%d.", i)
 	var y layer
-	y.attnNorm, y.attnNormBias = l.norm(p + "attn_norm")
+	y.attnNorm = l.norm(p + "attn_norm")
 	if c.FusedQKV {
 		q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-		ws, bs := l.fused(p+"attn_qkv", q, kv, kv)
-		y.q, y.k, y.v = ws[0], ws[1], ws[2]
-		y.qBias, y.kBias, y.vBias = bs[0], bs[1], bs[2]
+		parts := l.fused(p+"attn_qkv", q, kv, kv)
+		y.q, y.k, y.v = parts[0], parts[1], parts[2]
 	} else {
-		y.q, y.qBias = l.linear(p + "attn_q")
-		y.k, y.kBias = l.linear(p + "attn_k")
-		y.v, y.vBias = l.linear(p + "attn_v")
+		y.q, y.k, y.v = l.linear(p+"attn_q"), l.linear(p+"attn_k"), l.linear(p+"attn_v")
 	}
 	if c.QKNorm {
 		y.qNorm, y.kNorm = l.vector(p+"attn_q_norm.weight"), l.vector(p+"attn_k_norm.weight")
 	}
-	y.o, y.oBias = l.linear(p + "attn_output")
-	y.ffnNorm, y.ffnNormBias = l.norm(p + "ffn_norm")
-	switch {
-	case c.FFN == GELU:
-		y.up, y.upBias = l.linear(p + "ffn_up")
-	case c.FusedFFN:
-		ws, bs := l.fused(p+"ffn_up", c.Hidden, c.Hidden)
-		y.gate, y.up = ws[0], ws[1]
-		y.gateBias, y.upBias = bs[0], bs[1]
-	default:
-		y.gate, y.gateBias = l.linear(p + "ffn_gate")
-		y.up, y.upBias = l.linear(p + "ffn_up")
-	}
-	y.down, y.downBias = l.linear(p + "ffn_down")
+	y.o = l.linear(p + "attn_output")
+	y.ffnNorm = l.norm(p + "ffn_norm")
+	y.gate = l.gate(p)
+	y.down = l.linear(p + "ffn_down")
 	if c.PostNorm {
-		y.postAttn, y.postFFN = l.vector(p+"post_attention_norm.weight"), l.vector(p+"post_ffw_norm.weight")
+		y.postAttn = l.rmsNorm(p + "post_attention_norm")
+		y.postFFN = l.rmsNorm(p + "post_ffw_norm")
 	}
 	l.m.layers = append(l.m.layers, y)
+}
+
+// gate takes what a layer's feed-forward part multiplies with first.
+func (l *loader) gate(p string) engine.GateSpec {
+	var gate, up linear
+	switch {
+	case l.c.FFN == GELU:
+		up = l.linear(p + "ffn_up")
+	case l.c.FusedFFN:
+		parts := l.fused(p+"ffn_up", l.c.Hidden, l.c.Hidden)
+		gate, up = parts[0], parts[1]
+	default:
+		gate, up = l.linear(p+"ffn_gate"), l.linear(p+"ffn_up")
+	}
+	return engine.GateSpec{
+		Act:  [...]engine.Activation{SwiGLU: engine.ActSwiGLU, GeGLU: engine.ActGeGLU, GELU: engine.ActGELU}[l.c.FFN],
+		Gate: gate.w, GateBias: gate.bias, Up: up.w, UpBias: up.bias,
+	}
 }
 
 // data fetches a tensor, checked for its shape; nil after a failure or where an optional
@@ -270,25 +275,30 @@ func (l *loader) floats(name string, x []float32, packed int) engine.Tensor {
 	return t
 }
 
-func (l *loader) norm(name string) (gain, bias engine.Tensor) {
-	gain = l.vector(name + ".weight")
+// norm takes a norm of the model's own kind.
+func (l *loader) norm(name string) *engine.Norm {
+	n := l.rmsNorm(name)
 	if l.c.Norm == LayerNorm {
-		bias = l.vector(name + ".bias")
+		n.Kind, n.Bias = engine.NormLayer, l.vector(name+".bias")
 	}
-	return gain, bias
+	return n
 }
 
-func (l *loader) linear(name string) (engine.Weight, engine.Tensor) {
-	return l.weight(name + ".weight"), l.vector(name + ".bias")
+func (l *loader) rmsNorm(name string) *engine.Norm {
+	return &engine.Norm{Kind: engine.NormRMS, Gain: l.vector(name + ".weight"), Eps: l.c.NormEps}
+}
+
+func (l *loader) linear(name string) linear {
+	return linear{l.weight(name + ".weight"), l.vector(name + ".bias")}
 }
 
 // fused takes a tensor whose rows are several projections' apart, without a copy. ns are
 // the numbers of rows.
-func (l *loader) fused(name string, ns ...int) ([]engine.Weight, []engine.Tensor) {
-	ws, bs := make([]engine.Weight, len(ns)), make([]engine.Tensor, len(ns))
+func (l *loader) fused(name string, ns ...int) []linear {
+	parts := make([]linear, len(ns))
 	d, b := l.data(name+".weight"), l.data(name+".bias")
 	if l.err != nil {
-		return ws, bs
+		return parts
 	}
 	var bias []float32
 	if b != nil {
@@ -297,11 +307,11 @@ func (l *loader) fused(name string, ns ...int) ([]engine.Weight, []engine.Tensor
 	at := 0
 	d = &Data{Format: d.Format, Rows: d.Rows, Cols: d.Cols, bytes: d.Bytes()} // made once
 	for i, n := range ns {
-		ws[i] = l.place(name+".weight", d.part(at, n))
+		parts[i].w = l.place(name+".weight", d.part(at, n))
 		if bias != nil {
-			bs[i] = l.floats(name+".bias", bias[at:at+n], b.Size()/len(ns))
+			parts[i].bias = l.floats(name+".bias", bias[at:at+n], b.Size()/len(ns))
 		}
 		at += n
 	}
-	return ws, bs
+	return parts
 }
