@@ -9,13 +9,12 @@ type activations struct {
 	dSums      []float32 // by block of 32: D * the sum of Qs
 	negative   []int32   // by block of 32: minus the sum of Qs
 	negative16 []int32   // by 16: minus the sum of Qs
+	numbers    []float32 // what the integers stand for, where it is wanted
 	k          int
-
-	numbers []float32 // what floats gives
 }
 
-// resize makes room for rows of k numbers.
-func (a *activations) resize(rows, k int) {
+// resize makes room for rows of k numbers, and for what the integers stand for.
+func (a *activations) resize(rows, k int, numbers bool) {
 	a.k = k
 	n := rows * k
 	if cap(a.Qs) < n {
@@ -29,6 +28,12 @@ func (a *activations) resize(rows, k int) {
 	blocks, sums := n/format.ActivationBlock, n/format.ActivationSum
 	a.Qs, a.D, a.Sums = a.Qs[:n], a.D[:blocks], a.Sums[:sums]
 	a.dSums, a.negative, a.negative16 = a.dSums[:blocks], a.negative[:blocks], a.negative16[:sums]
+	if numbers && cap(a.numbers) < n {
+		a.numbers = make([]float32, n)
+	}
+	if numbers {
+		a.numbers = a.numbers[:n]
+	}
 }
 
 // row is row t alone.
@@ -55,15 +60,4 @@ func quantizeRow(a activations, x []float32) {
 		a.negative[b] = a.negative16[2*b] + a.negative16[2*b+1]
 		a.dSums[b] = d * float32(-a.negative[b])
 	}
-}
-
-// floats is the numbers that the integers stand for.
-func (a *activations) floats() []float32 {
-	n := len(a.Qs)
-	if cap(a.numbers) < n {
-		a.numbers = make([]float32, n)
-	}
-	a.numbers = a.numbers[:n]
-	format.DequantizeActivations(a.numbers, a.Qs, a.D)
-	return a.numbers
 }

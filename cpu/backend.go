@@ -45,8 +45,10 @@ type Backend struct {
 	// by every call because what a goroutine may reach must lie on the heap.
 	embed       embedTask
 	norm        normTask
-	linear      linearTask
-	quantize    quantizeTask
+	product     productTask
+	prepared    prepareTask
+	added       addNormTask
+	roped       ropeStoreTask
 	rope        ropeTask
 	store       storeTask
 	attend      attendTask

@@ -31,19 +31,23 @@ type kernels struct {
 	quantize func(a activations, x []float32)
 	// unpack is, by format, the exact numbers of a packed row.
 	unpack [formats]func(dst []float32, src []byte)
+	// pack is, by format of the KV cache, the packed bytes of a row, those of
+	// format.Quantize.
+	pack [formats]func(dst []byte, src []float32)
 	// panel is y[t*stride+n] = sum_i w[n*k+i] * x[t*k+i] for all rows t of x and n of w.
 	panel func(y []float32, stride int, x, w []float32, k int)
 	// mix is y[t*d+c] += sum_i w[t*stride+i] * rows[i*d+c] for all rows t of y. The sum over
 	// i is taken first.
 	mix func(y []float32, d int, w []float32, stride int, rows []float32)
 
-	add     elementFunc                               // y = a + b
-	scale   func(y []float32, c float32)              // y = y * c
-	maximum func(x []float32) float32                 // the greatest number, or NaN
-	expSum  func(y, x []float32, top float32) float64 // y = e^(x-top), and the sum of it
-	gelu    elementFunc                               // see there
-	swiglu  elementFunc                               // see there
-	rmsNorm normFunc                                  // see there
+	add       elementFunc                               // y = a + b
+	scale     func(y []float32, c float32)              // y = y * c
+	maximum   func(x []float32) float32                 // the greatest number, or NaN
+	expSum    func(y, x []float32, top float32) float64 // y = e^(x-top), and the sum of it
+	gelu      elementFunc                               // see there
+	swiglu    elementFunc                               // see there
+	rmsNorm   normFunc                                  // see there
+	layerNorm normFunc                                  // see there
 }
 
 type (
@@ -59,9 +63,10 @@ const blockPanel = 32
 func plainKernels() *kernels {
 	k := &kernels{
 		panel: panel, unpack: unpackers, mix: mix, quantize: quantizeRow,
-		add: add, scale: scale, maximum: maximum, expSum: expSum, gelu: gelu, swiglu: swiglu, rmsNorm: rmsNorm,
+		add: add, scale: scale, maximum: maximum, expSum: expSum, gelu: gelu, swiglu: swiglu, rmsNorm: rmsNorm, layerNorm: layerNorm,
 	}
 	for _, f := range format.All() {
+		k.pack[f] = f.Quantize
 		k.dotRows[f] = func(y []float32, rows []byte, x []float32, buf *[chunk]float32) {
 			for n := range y {
 				bytes := len(rows) / len(y)

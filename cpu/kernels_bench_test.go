@@ -110,7 +110,7 @@ func BenchmarkPanels(b *testing.B) {
 			}
 			packed, _ := pack(seeded(10), f, rows, cols)
 			var a activations
-			a.resize(count, cols)
+			a.resize(count, cols, false)
 			for t := range count {
 				quantizeRow(a.row(t), x[t*cols:(t+1)*cols])
 			}

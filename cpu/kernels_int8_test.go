@@ -12,10 +12,11 @@ import (
 // quantized is x as integers, by the plain code.
 func quantized(rows [][]float32) *activations {
 	var a activations
-	a.resize(len(rows), len(rows[0]))
+	a.resize(len(rows), len(rows[0]), true)
 	for t, x := range rows {
 		quantizeRow(a.row(t), x)
 	}
+	format.DequantizeActivations(a.numbers, a.Qs, a.D)
 	return &a
 }
 
@@ -56,7 +57,7 @@ func TestQuantizeGivesTheBitsOfFormat(t *testing.T) {
 			}
 			want := quantized([][]float32{x})
 			var got activations
-			got.resize(1, n)
+			got.resize(1, n, false)
 			for j := range got.Qs {
 				got.Qs[j] = 99
 			}
@@ -86,7 +87,7 @@ func TestDotBlocks(t *testing.T) {
 				for rows := 1; rows <= 9; rows++ {
 					packed, unpacked := pack(r, f, rows, n)
 					q := quantized([][]float32{wild(r, n)})
-					x := q.floats()
+					x := q.numbers
 					y, check := guarded(t, rows, i)
 					k.dotBlocks[f](y, packed, q)
 					check(f.String())
@@ -119,7 +120,7 @@ func TestDotBlocksOfRandomBytes(t *testing.T) {
 				}
 				f.Dequantize(unpacked, packed)
 				q := quantized([][]float32{wild(r, n), wild(r, n), wild(r, n), wild(r, n), wild(r, n)})
-				x := q.floats()[:n]
+				x := q.numbers[:n]
 				var y [1]float32
 				one := q.row(0)
 				k.dotBlocks[f](y[:], packed, &one)
@@ -168,7 +169,7 @@ func TestPanelBlocks(t *testing.T) {
 						xs = append(xs, wild(r, n))
 					}
 					q := quantized(xs)
-					x := q.floats()
+					x := q.numbers
 					var p panelMemory
 					p.reserve(n)
 					stride := rows + 2

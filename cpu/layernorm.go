@@ -10,7 +10,7 @@ import (
 // 8*C flops a row; sums are in float64.
 func (b *Backend) LayerNorm(y, x, gain, bias engine.Tensor, eps float32) {
 	engine.CheckNorm("LayerNorm", y, x, gain, bias)
-	b.normalise("LayerNorm", layerNorm, y, x, gain, bias, eps)
+	b.normalise("LayerNorm", b.kernels.layerNorm, y, x, gain, bias, eps)
 }
 
 func layerNorm(y, x, gain, bias []float32, eps float64) {
@@ -37,12 +37,25 @@ func layerNorm(y, x, gain, bias []float32, eps float64) {
 
 // normalise runs one of the norms, row by row.
 func (b *Backend) normalise(op string, row normFunc, y, x, gain, bias engine.Tensor, eps float32) {
-	b.norm = normTask{
+	b.norm = normOfRows(op, row, y, x, gain, bias, eps)
+	b.run(&b.norm, x.Rows(), 4*x.Cols())
+}
+
+func normOfRows(op string, row normFunc, y, x, gain, bias engine.Tensor, eps float32) normTask {
+	return normTask{
 		row: row, cols: x.Cols(), eps: float64(eps),
 		y: f32(op, "y", y), x: f32(op, "x", x),
 		gain: f32(op, "gain", gain), bias: optional(op, "bias", bias),
 	}
-	b.run(&b.norm, x.Rows(), 4*x.Cols())
+}
+
+// normOf is y = norm(x) as a task.
+func (b *Backend) normOf(op string, norm *engine.Norm, y, x engine.Tensor) normTask {
+	row := b.kernels.rmsNorm
+	if norm.Kind == engine.NormLayer {
+		row = b.kernels.layerNorm
+	}
+	return normOfRows(op, row, y, x, norm.Gain, norm.Bias, norm.Eps)
 }
 
 type normFunc func(y, x, gain, bias []float32, eps float64)

@@ -12,13 +12,18 @@ import (
 // cosine and sine are the nearest float32 numbers.
 func (b *Backend) Rope(x engine.Tensor, step *engine.Step, spec *engine.RopeSpec) {
 	engine.CheckRope(x, step, spec)
-	freq := f32("Rope", "InvFreq", spec.InvFreq)
-	b.rope = ropeTask{
-		x: f32("Rope", "x", x), cols: x.Cols(), head: spec.HeadDim, n: len(freq),
+	b.rope = b.ropeOf("Rope", x, step, spec)
+	b.run(&b.rope, x.Rows(), 2*x.Cols())
+}
+
+// ropeOf is the rotation of x as a task.
+func (b *Backend) ropeOf(op string, x engine.Tensor, step *engine.Step, spec *engine.RopeSpec) ropeTask {
+	freq := f32(op, "InvFreq", spec.InvFreq)
+	return ropeTask{
+		x: f32(op, "x", x), cols: x.Cols(), head: spec.HeadDim, n: len(freq),
 		interleaved: spec.Interleaved, scale: spec.Scale,
 		angles: b.angles.find(step.Pos, freq),
 	}
-	b.run(&b.rope, x.Rows(), 2*x.Cols())
 }
 
 // ropeTask is the arguments of Rope; an item is a row.

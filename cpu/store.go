@@ -7,7 +7,7 @@ import "github.com/potion-engine/potion/engine"
 func (b *Backend) Store(kv engine.KV, k, v engine.Tensor, step *engine.Step) {
 	engine.CheckStore(kv, k, v, step)
 	b.store = storeTask{
-		kv: ownKV("Store", kv), step: step,
+		kernels: b.kernels, kv: ownKV("Store", kv), step: step,
 		k: f32("Store", "k", k), v: f32("Store", "v", v),
 	}
 	b.run(&b.store, step.T(), 8*k.Cols())
@@ -15,9 +15,10 @@ func (b *Backend) Store(kv engine.KV, k, v engine.Tensor, step *engine.Step) {
 
 // storeTask is the arguments of Store; an item is a row.
 type storeTask struct {
-	kv   *kvCache
-	k, v []float32
-	step *engine.Step
+	kernels *kernels
+	kv      *kvCache
+	k, v    []float32
+	step    *engine.Step
 }
 
 func (s *storeTask) run(_, from, to int) {
@@ -31,8 +32,8 @@ func (s *storeTask) run(_, from, to int) {
 			at := (t*spec.Heads + h) * d
 			keys := s.kv.keys(page, h, engine.PageLen)
 			values := s.kv.values(page, h, engine.PageLen)
-			spec.Format.Quantize(keys[slot:slot+s.kv.rowBytes], s.k[at:at+d])
-			spec.Format.Quantize(values[slot:slot+s.kv.rowBytes], s.v[at:at+d])
+			s.kernels.pack[spec.Format](keys[slot:slot+s.kv.rowBytes], s.k[at:at+d])
+			s.kernels.pack[spec.Format](values[slot:slot+s.kv.rowBytes], s.v[at:at+d])
 		}
 	}
 }

@@ -178,9 +178,14 @@ func tokenStep(t *testing.T, b *Backend, rows int) func() {
 	x, h, q, k, v := tensor(c), tensor(c), tensor(heads*d), tensor(groups*d), tensor(groups*d)
 	logits, vals := tensor(vocab), tensor(5)
 	gain := engine.FromRows(numbers(r, c), 1, c)
+	gain64 := engine.FromRows(numbers(r, d), 1, d)
 	freq := engine.FromRows([]float32{1, 0.1, 0.01}, 1, 3)
 	table, wq, wk, out := weight(format.Q4_K, vocab, c), weight(format.Q8_0, heads*d, c), weight(format.Q6_K, groups*d, c), weight(format.F32, vocab, c)
 	rope := &engine.RopeSpec{HeadDim: d, InvFreq: freq, Scale: 1}
+	norm, scratch := &engine.Norm{Gain: gain, Eps: 1e-5}, &engine.Scratch{Row: tensor(c), Gate: tensor(c)}
+	to := []engine.Projection{{Y: q, W: wq}, {Y: k, W: wk}, {Y: v, W: wk}}
+	gate := &engine.GateSpec{Gate: wq, Up: wq}
+	roped := &engine.RopeStoreSpec{QNorm: gain64, KNorm: gain64, Rope: rope}
 	spec := &engine.AttendSpec{Heads: heads, Scale: 0.1}
 	last := []int32{int32(rows - 1)}
 	return func() {
@@ -203,5 +208,10 @@ func tokenStep(t *testing.T, b *Backend, rows int) func() {
 		b.Softmax(logits, logits)
 		b.TopK(vals, cols, logits)
 		b.Gather(h.Part(0, 1), x, last)
+
+		b.Project(x, norm, to, scratch)
+		b.RopeStore(kv, q, k, v, step, roped)
+		b.Gate(h, x, norm, gate, scratch)
+		b.Accumulate(x, h, wq, gain, norm, scratch)
 	}
 }
