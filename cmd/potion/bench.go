@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -14,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/potion-engine/potion/engine/bench"
+	"github.com/potion-engine/potion/engine/bench/chart"
 	"github.com/potion-engine/potion/engine/format"
 	"github.com/potion-engine/potion/engine/model"
 	"github.com/potion-engine/potion/engine/modelfile"
@@ -44,7 +47,8 @@ Examples:
    potion bench
    potion bench -m model.gguf -p 512,2048 -n 128 -d 0,4096 --threads 4,8
    potion bench -m a.gguf -m b.gguf -p 0 -b 1,8,32 -o md
-   potion bench --kv f16,q8_0 --activations f32,int8 -o jsonl > results.jsonl`,
+   potion bench --kv f16,q8_0 --activations f32,int8 -o jsonl > results.jsonl
+   potion bench -m model.gguf -p 512 -n 64 -d 0,1024,2048 -b 1,2,4,8 --plot model.svg`,
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE` or Hugging Face folder; repeatable", DefaultText: "the embedded demo model", Category: catModel},
 			device("device", "`DEVICE` to run on: auto (a GPU if there is one), cpu, cuda, cuda:N or emulated", "auto"),
@@ -61,6 +65,7 @@ Examples:
 			&cli.DurationFlag{Name: "max-time", Value: 10 * time.Second, Usage: "after -r runs, end a test that has taken this `LONG`, such as 30s"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "`SEED` of the random tokens"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORM` of the results: table, md, csv, json or jsonl", Category: catOutput},
+			&cli.StringFlag{Name: "plot", Usage: "draw throughput against context and batch, and the roofline, into `FILE`, whose name ends in .svg or .png", Category: catOutput},
 			quietFlag(),
 		},
 		Action: runBench,
@@ -77,6 +82,9 @@ func runBench(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkWritable(p.plot); err != nil {
+		return err
+	}
 	var out []bench.Record
 	for _, s := range p.setups {
 		records, err := p.measure(c, s)
@@ -89,12 +97,28 @@ func runBench(c *cli.Context) error {
 	if err := printBench(c.App.Writer, p.output, out); err != nil {
 		return err
 	}
+	if err := p.draw(out); err != nil {
+		return err
+	}
 	for _, r := range out {
 		if !r.Valid {
 			return fmt.Errorf("%w: %s: %s", errBench, r.Test, r.Reason)
 		}
 	}
 	return nil
+}
+
+// draw writes the picture that --plot asks for.
+func (p *benchPlan) draw(records []bench.Record) error {
+	if p.plot == "" {
+		return nil
+	}
+	return writeWhole(p.plot, func(w *bufio.Writer) error { return chart.Write(w, plotForm(p.plot), records) })
+}
+
+// plotForm is the kind of picture that a file's name asks for.
+func plotForm(path string) string {
+	return strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
 }
 
 // measure does all tests on one setup.

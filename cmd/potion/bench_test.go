@@ -4,6 +4,8 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -82,6 +84,23 @@ func TestBenchForms(t *testing.T) {
 	}
 }
 
+func TestBenchPlot(t *testing.T) {
+	t.Parallel()
+	for form, start := range map[string]string{"svg": "<?xml", "PNG": "\x89PNG"} {
+		path := filepath.Join(t.TempDir(), "bench."+form)
+		_, stderr, code := potion(t, "", quick("-q", "-b", "1,2", "--plot", path)...)
+		if code != 0 {
+			if !strings.Contains(stderr, errBench.Error()) {
+				t.Errorf("%s: exit code %d: %s", form, code, stderr)
+			}
+			continue // all figures may have been refused on a busy machine
+		}
+		if picture, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(picture), start) {
+			t.Errorf("%s: %.20q, %v", form, picture, err)
+		}
+	}
+}
+
 // A refused record says so instead of a figure.
 func TestBenchRefused(t *testing.T) {
 	t.Parallel()
@@ -112,6 +131,8 @@ func TestBenchMistakes(t *testing.T) {
 		{[]string{"--threads", "x,1"}, exitUsage, "--threads x"},
 		{[]string{"--kv", "q4_0,f16"}, exitUsage, "--kv q4_0"},
 		{[]string{"-o", "yaml"}, exitUsage, "--output yaml"},
+		{[]string{"--plot", "b.gif"}, exitUsage, "--plot b.gif: want a name that ends in .svg or .png"},
+		{[]string{"--plot", "nowhere/b.svg"}, exitFailed, "nowhere/b.svg"},
 		{[]string{"text"}, exitUsage, "no TEXT"},
 		{[]string{"-p", "512"}, exitFailed, "pp512 needs a context of 512 tokens; this model has 256 positions"},
 		{[]string{"-d", "256"}, exitFailed, "needs a context"},

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/potion-engine/potion/engine/bench"
+	"github.com/potion-engine/potion/engine/bench/chart"
 	"github.com/potion-engine/potion/engine/model"
 	"github.com/potion-engine/potion/engine/session"
 )
@@ -26,7 +27,7 @@ type benchPlan struct {
 	fitP, fitN    bool // the defaults, which give way to a short context
 	limits        bench.Limits
 	seed          uint64
-	output        string
+	output, plot  string
 	progress      io.Writer
 	commandLine   string
 	build, module string // commit, version
@@ -34,7 +35,8 @@ type benchPlan struct {
 
 func newBenchPlan(c *cli.Context) (*benchPlan, error) {
 	p := &benchPlan{
-		fitP: !c.IsSet("p"), fitN: !c.IsSet("n"), seed: c.Uint64("seed"), output: c.String("output"),
+		fitP: !c.IsSet("p"), fitN: !c.IsSet("n"), seed: c.Uint64("seed"),
+		output: c.String("output"), plot: c.String("plot"),
 		limits:      bench.Limits{Repetitions: c.Int("r"), Spread: c.Float64("spread"), Time: c.Duration("max-time")},
 		progress:    c.App.ErrWriter,
 		commandLine: commandLine(c), build: buildCommit(), module: versionText(),
@@ -44,6 +46,9 @@ func newBenchPlan(c *cli.Context) (*benchPlan, error) {
 	}
 	if !slices.Contains(benchForms, p.output) {
 		return nil, usage("--output %s: want one of %s", p.output, strings.Join(benchForms, ", "))
+	}
+	if p.plot != "" && !slices.Contains(chart.Forms, plotForm(p.plot)) {
+		return nil, usage("--plot %s: want a name that ends in .%s", p.plot, strings.Join(chart.Forms, " or ."))
 	}
 	if p.limits.Repetitions < 1 || p.limits.Repetitions > 1e6 {
 		return nil, usage("-r %d: want 1 to 1000000", p.limits.Repetitions)

@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -118,32 +116,4 @@ func encodeText(c *cli.Context, m *opened) ([]int32, error) {
 	}
 	warnUTF8(c.App.ErrWriter, s)
 	return tok.Encode(s, tokenizer.Options{AddSpecial: true, ParseSpecial: c.Bool("parse-special")})
-}
-
-// writeWhole writes a file that is there wholly or not at all.
-func writeWhole(path string, fill func(*bufio.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".potion-*")
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err := fill(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return os.Rename(f.Name(), path)
 }
