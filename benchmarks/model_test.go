@@ -3,6 +3,7 @@ package benchmarks
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 
@@ -15,50 +16,59 @@ import (
 // modelVariable names the model file that is measured.
 const modelVariable = "POTION_BENCH_MODEL"
 
-// BenchmarkModel times 512 tokens of a prompt and single tokens after it on the CPU
-// backend: a place to take profiles from (-cpuprofile).
+// BenchmarkModel times 512 tokens of a prompt, and single tokens after 16 and after 512 of
+// them, on the CPU backend: a place to take profiles from (-cpuprofile).
 func BenchmarkModel(b *testing.B) {
 	path := os.Getenv(modelVariable)
 	if path == "" {
 		b.Skip("set " + modelVariable + " to a model file")
 	}
-	for name, int8 := range map[string]bool{"f32": false, "int8": true} {
-		b.Run(name, func(b *testing.B) {
-			runner := open(b, path, int8)
-			prompt := make([]int32, 512)
-			for i := range prompt {
-				prompt[i] = int32(100 + i*37%5000)
-			}
-			feed := func(b *testing.B) *session.Sequence {
-				seq := runner.NewSequence()
-				if err := seq.Feed(context.Background(), prompt, session.Last, func(int, []float32) error { return nil }); err != nil {
-					b.Fatal(err)
-				}
-				return seq
-			}
+	for _, o := range []struct {
+		name string
+		cpu  cpu.Options
+	}{{"f32", cpu.Options{}}, {"int8", cpu.Options{Int8Activations: true}}} {
+		b.Run(o.name, func(b *testing.B) {
+			runner := open(b, path, o.cpu)
 			b.Run("prompt", func(b *testing.B) {
 				for b.Loop() {
-					feed(b).Free()
+					feed(b, runner, 512).Free()
 				}
-				b.ReportMetric(float64(b.N*len(prompt))/b.Elapsed().Seconds(), "tok/s")
+				b.ReportMetric(float64(b.N*512)/b.Elapsed().Seconds(), "tok/s")
 			})
-			b.Run("decode", func(b *testing.B) {
-				seq := feed(b)
-				for b.Loop() {
-					if seq.Len() > 640 {
-						seq.Truncate(512)
+			for _, depth := range []int{16, 512} {
+				b.Run(fmt.Sprintf("decode after %d", depth), func(b *testing.B) {
+					seq := feed(b, runner, depth)
+					defer seq.Free()
+					for b.Loop() {
+						if seq.Len() >= depth+128 {
+							seq.Truncate(depth)
+						}
+						if _, err := seq.Decode(1000); err != nil {
+							b.Fatal(err)
+						}
 					}
-					if _, err := seq.Decode(1000); err != nil {
-						b.Fatal(err)
-					}
-				}
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tok/s")
-			})
+					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tok/s")
+				})
+			}
 		})
 	}
 }
 
-func open(b *testing.B, path string, int8 bool) *session.Runner {
+// feed gives a new sequence of n tokens.
+func feed(b *testing.B, runner *session.Runner, n int) *session.Sequence {
+	b.Helper()
+	prompt := make([]int32, n)
+	for i := range prompt {
+		prompt[i] = int32(100 + i*37%5000)
+	}
+	seq := runner.NewSequence()
+	if err := seq.Feed(context.Background(), prompt, session.Last, func(int, []float32) error { return nil }); err != nil {
+		b.Fatal(err)
+	}
+	return seq
+}
+
+func open(b *testing.B, path string, o cpu.Options) *session.Runner {
 	b.Helper()
 	file, err := modelfile.Open(path)
 	if err != nil {
@@ -69,7 +79,7 @@ func open(b *testing.B, path string, int8 bool) *session.Runner {
 	if err != nil {
 		b.Fatal(err)
 	}
-	backend, err := cpu.New(cpu.Options{Int8Activations: int8})
+	backend, err := cpu.New(o)
 	if err != nil {
 		b.Fatal(err)
 	}
