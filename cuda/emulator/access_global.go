@@ -10,7 +10,7 @@ import (
 // in it wholly. It returns nil after a fault.
 func (w *warp) globalLanes(m uint32, width, align uint64) (*region, uint32) {
 	first := bits.TrailingZeros32(m) & 31
-	cached := &w.regions[w.pc&7]
+	cached := &w.regions[w.now&7]
 	r := *cached
 	if a := w.addr[first]; r == nil || a-r.base >= r.size {
 		if r = w.block.device.memory.find(a); r == nil {

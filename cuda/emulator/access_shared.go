@@ -152,7 +152,7 @@ func (w *warp) rewrite(c *cell, thread uint16, strong bool) bool {
 		c.read >= w.safe && (c.reader != thread || c.readWarps != 1<<w.index) {
 		return false
 	}
-	c.written, c.writer, c.writePC = w.block.clock, thread, w.at()
+	c.written, c.writer, c.writePC = w.block.clock, thread, w.now
 	c.read, c.readWarps = 0, 0
 	c.flags = uint8(bit(strong))
 	return true

@@ -17,6 +17,7 @@ type block struct {
 	params  []byte
 	checked bool
 	counts  Launch
+	runs    []int64 // of each instruction: straight runs begun there less those ended before it
 
 	number   int64
 	id       Dim3
@@ -47,6 +48,10 @@ func (b *block) prepare(l *launch) {
 	b.device, b.prog, b.grid, b.dim, b.params = l.device, prog, l.grid, l.dim, l.params
 	b.threads, b.dynamic, b.checked = l.dim.count(), l.dynamic, !l.device.cfg.Unchecked
 	b.counts = Launch{}
+	if b.runs == nil {
+		b.runs = make([]int64, len(prog.code)+1)
+	}
+	clear(b.runs)
 	size := int(prog.shared) + l.dynamic
 	if cap(b.shared) < size {
 		b.shared = make([]byte, size)
@@ -67,6 +72,22 @@ func (b *block) prepare(l *launch) {
 		}
 		w.regions = [8]*region{}
 	}
+}
+
+// count notes that a warp has executed the instructions from first up to stop.
+func (b *block) count(first, stop int32) {
+	b.runs[first]++
+	b.runs[stop]--
+}
+
+// total is what the blocks run so far have counted.
+func (b *block) total() *Launch {
+	n := int64(0)
+	for i := range b.prog.code {
+		n += b.runs[i]
+		b.counts.Instructions[b.prog.code[i].class] += n
+	}
+	return &b.counts
 }
 
 func newWarp(b *block, index int) *warp {
@@ -173,7 +194,7 @@ func (b *block) deadlock() error {
 			where += fmt.Sprintf("; warp %d waits at line %d", w.index, at)
 		}
 	}
-	first.current = &b.prog.code[first.pc-1]
+	first.now = first.pc - 1
 	first.fault(Deadlock, bits.TrailingZeros32(first.live), 0, "every warp waits: warp %d here%s", first.index, where)
 	return first.err
 }
@@ -279,7 +300,5 @@ func (w *warp) reduced(in *inst, bar *barrier) {
 	default:
 		w.setPred(in.d, w.live, -bit(bar.any))
 	}
-	for _, r := range in.writes {
-		w.defined[r] |= w.live
-	}
+	w.mark(in, w.live)
 }

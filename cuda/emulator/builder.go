@@ -9,6 +9,7 @@ type builder struct {
 	src   *source
 	mod   *Module
 	prog  *program
+	loops *loops
 	in    *inst
 	st    *statement
 	frame *frame

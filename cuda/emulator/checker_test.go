@@ -41,6 +41,28 @@ func TestPlantedBugs(t *testing.T) {
 	mov.u32 %r, 1;
 	<<>>
 	@%p mov.u32 %r, 5; // BUG`, "setp.eq.u32 %p, %t, 0;"},
+		{"register uninitialised on one of two paths", 32, UninitialisedRegister, `
+	setp.lt.u32 %p, %t, <<31>>;
+	@!%p bra JOIN;
+	mov.u32 %x, 5;
+JOIN:
+	add.u32 %r, %x, 1; // BUG`, "32"},
+		{"register uninitialised in a loop's first turn", 32, UninitialisedRegister, `
+	mov.u32 %z, 0;
+	<<>>
+TURN:
+	add.u32 %r, %x, 1; // BUG
+	mov.u32 %x, %t;
+	add.u32 %z, %z, 1;
+	setp.lt.u32 %p, %z, 3;
+	@%p bra TURN;`, "mov.u32 %x, 1;"},
+		{"register moved before it was written", 32, UninitialisedRegister, `
+	mov.u32 %x, 5;
+	setp.lt.u32 %p, %t, <<31>>;
+	@%p mov.u32 %z, 5;
+	mov.u32 %x, %z;
+	mov.u32 %y, %x;
+	add.u32 %r, %y, 1; // BUG`, "32"},
 		{"uninitialised shared memory", 32, UninitialisedMemory, `
 	mov.u32 %r, 1;
 	mad.lo.u32 %x, %t, 4, %s;

@@ -112,7 +112,7 @@ func decodeDot(b *builder, m *mods) error {
 			return z
 		})
 		if sa && sb {
-			b.in.run = runDp4aSS
+			b.in.run = b.loops.dot4
 		}
 		return b.bind(td, ta, tb, td)
 	}
@@ -156,17 +156,17 @@ func decodeLogic(b *builder, m *mods) error {
 		}
 		return b.bind(t, t)
 	case "and":
-		b.in.run = runAnd32
+		b.in.run = b.loops.and32
 		if wide {
 			b.in.run = binary64(func(x, y uint64) uint64 { return x & y })
 		}
 	case "or":
-		b.in.run = runOr32
+		b.in.run = b.loops.or32
 		if wide {
 			b.in.run = binary64(func(x, y uint64) uint64 { return x | y })
 		}
 	default:
-		b.in.run = runXor32
+		b.in.run = b.loops.xor32
 		if wide {
 			b.in.run = binary64(func(x, y uint64) uint64 { return x ^ y })
 		}
@@ -239,13 +239,13 @@ func decodeShift(b *builder, m *mods) error {
 	case t.size() == 8:
 		b.in.run = shift64(func(x uint64, n uint32) uint64 { return shiftRight(t, x, n) })
 	case left && t.size() == 4:
-		b.in.run = runShl32
+		b.in.run = b.loops.shl32
 	case left:
 		b.in.run = binary32(func(x, n uint32) uint32 { return x << n & 0xffff })
 	case t == tB32 || t == tU32:
-		b.in.run = runShr32
+		b.in.run = b.loops.shr32
 	case t == tS32:
-		b.in.run = runSar32
+		b.in.run = b.loops.sar32
 	default:
 		b.in.run = binary32(func(x, n uint32) uint32 { return uint32(shiftRight(t, uint64(x), n)) & 0xffff })
 	}

@@ -48,7 +48,7 @@ func comparison(b *builder, m *mods, op string, t scalar) (compareFn, error) {
 	ftz := t == tF32 && m.has("ftz")
 	switch {
 	case t.untyped() && t != tB8 && (op == "eq" || op == "ne"), t.integer16up() && integral && !(unsigned && t.signed()):
-		return compareInt(op, t), nil
+		return b.compareInt(op, t), nil
 	case t.float() && !unsigned && t != tTF32 && t.size() != 4 || t == tF32 && !unsigned:
 	default:
 		return nil, b.fail("%s: comparison .%s of .%v", b.st.op, op, t)
@@ -57,7 +57,7 @@ func comparison(b *builder, m *mods, op string, t scalar) (compareFn, error) {
 	case tF64:
 		return compare64(func(x, y uint64) bool { return holdsFloat(op, math.Float64frombits(x), math.Float64frombits(y)) }), nil
 	case tF32:
-		if fast := compareFast(op, t); fast != nil && !ftz {
+		if fast := b.loops.compare[relation{op, t}]; fast != nil && !ftz {
 			return fast, nil
 		}
 		return compare32(func(x, y uint32) bool {
@@ -72,9 +72,9 @@ func comparison(b *builder, m *mods, op string, t scalar) (compareFn, error) {
 	return compare32(func(x, y uint32) bool { return holdsFloat(op, float64(fm.float(x)), float64(fm.float(y))) }), nil
 }
 
-func compareInt(op string, t scalar) compareFn {
+func (b *builder) compareInt(op string, t scalar) compareFn {
 	if t.size() == 4 {
-		if fast := compareFast(op, t); fast != nil {
+		if fast := b.loops.compare[relation{op, t}]; fast != nil {
 			return fast
 		}
 	}
@@ -231,7 +231,7 @@ func decodeSelp(b *builder, m *mods) error {
 	}
 	b.in.d, err = b.dst(ops[0], t)
 	b.in.class = ClassInt
-	b.in.run = runSelp32
+	b.in.run = b.loops.select32
 	if t.size() == 8 {
 		b.in.run = func(w *warp, in *inst, m uint32) {
 			d, x, y, p := w.out64(in.d, m), w.s64(in.a), w.s64(in.b), w.predOf(in.c, in.negate)

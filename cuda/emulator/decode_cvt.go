@@ -51,7 +51,11 @@ func decodeCvt(b *builder, m *mods) error {
 	from64, to64 := c.from.size() == 8, c.to.size() == 8
 	switch {
 	case c.to == tF32 && c.from == tF16 && !c.sat && !c.integral:
-		b.in.run = runHalfToFloat
+		b.in.run = b.loops.floatOfHalf
+	case c.to == tF32 && c.from == tS32 && c.mode == roundNearest && !c.sat:
+		b.in.run = b.loops.floatOfInt
+	case c.to.size() == 8 && c.from == tU32 && !c.to.float():
+		b.in.run = b.loops.widen
 	case !from64 && !to64:
 		b.in.run = unary32(func(x uint32) uint32 { return uint32(convert(uint64(x))) })
 	case !from64:

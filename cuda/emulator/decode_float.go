@@ -84,7 +84,7 @@ func decodeFloatArith(b *builder, m *mods, t scalar) error {
 	case tF32:
 		ftz, sat := m.has("ftz"), m.has("sat")
 		if mode == roundNearest && !ftz && !sat {
-			b.in.run = map[string]runFn{"add": runAddF32, "sub": runSubF32, "mul": runMulF32}[m.op]
+			b.in.run = map[string]runFn{"add": b.loops.addF32, "sub": b.loops.subF32, "mul": b.loops.mulF32}[m.op]
 			break
 		}
 		op := m.op
@@ -135,7 +135,7 @@ func decodeFloatFma(b *builder, m *mods, t scalar) error {
 	case tF32:
 		ftz, sat := m.has("ftz"), m.has("sat")
 		if mode == roundNearest && !ftz && !sat {
-			b.in.run = runFmaF32
+			b.in.run = b.loops.fmaF32
 			break
 		}
 		b.in.run = ternary32(finish3(func(x, y, z uint32) uint32 {
@@ -224,7 +224,7 @@ func decodeFloatMinMax(b *builder, m *mods, t scalar) error {
 			return f(x, y)
 		}, ftz, false))
 	case most && !ftz:
-		b.in.run = runMaxF32
+		b.in.run = b.loops.maxF32
 	default:
 		b.in.run = binary32(finish2(f, ftz, false))
 	}

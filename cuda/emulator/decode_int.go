@@ -26,17 +26,17 @@ func decodeAddSub(b *builder, m *mods) error {
 	}
 	switch {
 	case t.size() == 8 && sub:
-		b.in.run = runSub64
+		b.in.run = b.loops.sub64
 	case t.size() == 8:
-		b.in.run = runAdd64
+		b.in.run = b.loops.add64
 	case t.size() == 2 && sub:
 		b.in.run = binary32(func(x, y uint32) uint32 { return (x - y) & 0xffff })
 	case t.size() == 2:
 		b.in.run = binary32(func(x, y uint32) uint32 { return (x + y) & 0xffff })
 	case sub:
-		b.in.run = runSub32
+		b.in.run = b.loops.sub32
 	default:
-		b.in.run = runAdd32
+		b.in.run = b.loops.add32
 	}
 	return b.bind(t, t, t)
 }
@@ -105,7 +105,7 @@ func decodeMul(b *builder, m *mods) error {
 		case 2:
 			b.in.run = binary32(func(x, y uint32) uint32 { return x * y & 0xffff })
 		case 4:
-			b.in.run = runMul32
+			b.in.run = b.loops.mul32
 		default:
 			b.in.run = binary64(func(x, y uint64) uint64 { return x * y })
 		}
@@ -122,9 +122,9 @@ func decodeMul(b *builder, m *mods) error {
 		case tU16, tS16:
 			b.in.run = binary32(mulWide16(t))
 		case tU32:
-			b.in.run = runMulWideU32
+			b.in.run = b.loops.mulWideU32
 		case tS32:
-			b.in.run = runMulWideS32
+			b.in.run = b.loops.mulWideS32
 		default:
 			return m.badType(t)
 		}
@@ -159,7 +159,7 @@ func decodeMad(b *builder, m *mods) error {
 		case 2:
 			b.in.run = ternary32(func(x, y, z uint32) uint32 { return (x*y + z) & 0xffff })
 		case 4:
-			b.in.run = runMad32
+			b.in.run = b.loops.mad32
 		default:
 			b.in.run = ternary64(func(x, y, z uint64) uint64 { return x*y + z })
 		}
@@ -185,9 +185,9 @@ func decodeMad(b *builder, m *mods) error {
 			wide := mulWide16(t)
 			b.in.run = ternary32(func(x, y, z uint32) uint32 { return wide(x, y) + z })
 		case tU32:
-			b.in.run = runMadWideU32
+			b.in.run = b.loops.madWideU32
 		case tS32:
-			b.in.run = runMadWideS32
+			b.in.run = b.loops.madWideS32
 		default:
 			return m.badType(t)
 		}

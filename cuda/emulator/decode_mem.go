@@ -292,6 +292,6 @@ func decodeCreatePolicy(b *builder, m *mods) error {
 	var err error
 	b.in.d, err = b.dst(b.st.operands[0], tB64)
 	b.in.a = b.constant64(math.MaxUint64)
-	b.in.run = runMov64
+	b.in.run = b.loops.mov64
 	return err
 }

@@ -2,14 +2,14 @@ package emulator
 
 import "time"
 
-func moveRun(c regClass) runFn {
+func (b *builder) moveRun(c regClass) runFn {
 	switch c {
 	case classPred:
 		return func(w *warp, in *inst, m uint32) { w.setPred(in.d, m, w.p[in.a]) }
 	case class64:
-		return runMov64
+		return b.loops.mov64
 	}
-	return runMov32
+	return b.loops.mov32
 }
 
 func decodeMov(b *builder, m *mods) error {
@@ -42,10 +42,10 @@ func decodeMov(b *builder, m *mods) error {
 		}
 		b.in.a = a
 		b.in.d, err = b.dst(dst, tPred)
-		b.in.copies, b.in.run = true, moveRun(classPred)
+		b.in.copies, b.in.run = true, b.moveRun(classPred)
 		return err
 	}
-	b.in.run = moveRun(t.class())
+	b.in.run = b.moveRun(t.class())
 	b.in.copies = src.kind == opReg
 	if src.kind == opInt && t.float() {
 		return b.fail("integer as a .%v operand of %s", t, b.st.op)
@@ -152,7 +152,7 @@ func (b *builder) unpack(t scalar, members []operand, src operand) error {
 func runSpecial(kind special) runFn {
 	return func(w *warp, in *inst, m uint32) {
 		var v col64
-		now := uint64(w.steps)
+		now := uint64(w.steps + int64(w.now-w.began))
 		if kind == spTimer {
 			now = uint64(time.Now().UnixNano())
 		} else if kind == spClockHi {
@@ -258,7 +258,7 @@ func decodeCvta(b *builder, m *mods) error {
 	b.in.class = ClassInt
 	b.in.run = unary64(func(x uint64) uint64 { return x + window })
 	if window == 0 {
-		b.in.run = runMov64
+		b.in.run = b.loops.mov64
 	}
 	return b.bind(tU64, tU64)
 }

@@ -58,6 +58,7 @@ func (c Config) withDefaults() Config {
 type Device struct {
 	cfg      Config
 	memory   memory
+	loops    *loops
 	mu       sync.Mutex
 	onLaunch func(Launch)
 	totals   map[string]*Launch
@@ -65,7 +66,7 @@ type Device struct {
 
 // New makes a device.
 func New(c Config) *Device {
-	d := &Device{cfg: c.withDefaults(), totals: map[string]*Launch{}}
+	d := &Device{cfg: c.withDefaults(), totals: map[string]*Launch{}, loops: bestLoops()}
 	d.memory.limit = d.cfg.Memory
 	d.memory.next = globalBase
 	d.memory.checked = !d.cfg.Unchecked

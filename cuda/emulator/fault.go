@@ -55,7 +55,7 @@ func (w *warp) fault(kind FaultKind, lane int, addr uint64, format string, args 
 	if w.err != nil {
 		return
 	}
-	in := w.current
+	in := &w.prog.code[w.now]
 	w.err = &Fault{Kind: kind, Kernel: w.prog.name, Line: int(in.line), Instruction: w.prog.module.text(int(in.line)),
 		Block: w.block.id, Thread: w.block.threadOf(w.index*32 + lane), Addr: addr, Detail: fmt.Sprintf(format, args...)}
 }

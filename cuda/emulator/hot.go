@@ -1,6 +1,9 @@
 package emulator
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // The instructions that hand-written kernels are made of, each as one loop with
 // no call in it.
@@ -243,67 +246,45 @@ func runHalfToFloat(w *warp, in *inst, m uint32) {
 	w.keep32(in.d, m)
 }
 
-// compareFast gives the loops of the comparisons that steer most kernels, or nil.
-func compareFast(op string, t scalar) compareFn {
-	switch {
-	case op == "eq" && t != tF32:
-		return func(w *warp, in *inst) (r uint32) {
-			a, b := w.s32(in.a), w.s32(in.b)
-			for i := range a {
-				r |= bit(a[i] == b[i]) << i
-			}
-			return r
-		}
-	case op == "ne" && t != tF32:
-		return func(w *warp, in *inst) (r uint32) {
-			a, b := w.s32(in.a), w.s32(in.b)
-			for i := range a {
-				r |= bit(a[i] != b[i]) << i
-			}
-			return r
-		}
-	case op == "lt" && t == tS32:
-		return func(w *warp, in *inst) (r uint32) {
-			a, b := w.s32(in.a), w.s32(in.b)
-			for i := range a {
-				r |= bit(int32(a[i]) < int32(b[i])) << i
-			}
-			return r
-		}
-	case op == "ge" && t == tS32:
-		return func(w *warp, in *inst) (r uint32) {
-			a, b := w.s32(in.a), w.s32(in.b)
-			for i := range a {
-				r |= bit(int32(a[i]) >= int32(b[i])) << i
-			}
-			return r
-		}
-	case (op == "lt" || op == "lo") && t == tU32:
-		return func(w *warp, in *inst) (r uint32) {
-			a, b := w.s32(in.a), w.s32(in.b)
-			for i := range a {
-				r |= bit(a[i] < b[i]) << i
-			}
-			return r
-		}
-	case (op == "ge" || op == "hs") && t == tU32:
-		return func(w *warp, in *inst) (r uint32) {
-			a, b := w.s32(in.a), w.s32(in.b)
-			for i := range a {
-				r |= bit(a[i] >= b[i]) << i
-			}
-			return r
-		}
-	case op == "gt" && t == tF32:
-		return func(w *warp, in *inst) (r uint32) {
-			a, b := w.s32(in.a), w.s32(in.b)
-			for i := range a {
-				r |= bit(f32(a[i]) > f32(b[i])) << i
-			}
-			return r
+func runIntToFloat(w *warp, in *inst, m uint32) {
+	d := w.out32(in.d, m)
+	a := w.s32(in.a)[:len(d)]
+	for i := range d {
+		d[i] = math.Float32bits(float32(int32(a[i])))
+	}
+	w.keep32(in.d, m)
+}
+
+func plainUnpack(to []*col32, p []byte) {
+	for e, c := range to {
+		at := p[4*e:]
+		for l := range c {
+			c[l] = binary.LittleEndian.Uint32(at[4*len(to)*l:])
 		}
 	}
-	return nil
+}
+
+func plainUnpackHalves(to *col32, p []byte) {
+	for l := range to {
+		to[l] = uint32(binary.LittleEndian.Uint16(p[2*l:]))
+	}
+}
+
+// plainCompares holds the comparisons that steer most kernels.
+func plainCompares() map[relation]compareFn {
+	m := map[relation]compareFn{
+		{"lt", tS32}: compare32(func(a, b uint32) bool { return int32(a) < int32(b) }),
+		{"ge", tS32}: compare32(func(a, b uint32) bool { return int32(a) >= int32(b) }),
+		{"lt", tU32}: compare32(func(a, b uint32) bool { return a < b }),
+		{"ge", tU32}: compare32(func(a, b uint32) bool { return a >= b }),
+		{"gt", tF32}: compare32(func(a, b uint32) bool { return f32(a) > f32(b) }),
+	}
+	m[relation{"lo", tU32}], m[relation{"hs", tU32}] = m[relation{"lt", tU32}], m[relation{"ge", tU32}]
+	for _, t := range []scalar{tU32, tS32, tB32} {
+		m[relation{"eq", t}] = compare32(func(a, b uint32) bool { return a == b })
+		m[relation{"ne", t}] = compare32(func(a, b uint32) bool { return a != b })
+	}
+	return m
 }
 
 func bit(b bool) uint32 {

@@ -108,6 +108,6 @@ func (l *launch) work() {
 		}
 	}
 	l.mu.Lock()
-	l.counts.add(&b.counts)
+	l.counts.add(b.total())
 	l.mu.Unlock()
 }

@@ -3,7 +3,7 @@ package emulator
 // lower makes the program of a kernel.
 func lower(mod *Module, src *source, fn *function) (*program, error) {
 	prog := &program{name: fn.name, module: mod, granule: 4, params: fn.params}
-	b := &builder{src: src, mod: mod, prog: prog,
+	b := &builder{src: src, mod: mod, prog: prog, loops: mod.device.loops,
 		consts32: map[uint32]int32{}, consts64: map[uint64]int32{}, specials: map[special]specialUse{},
 		address: map[*variable]place{}, uses: map[string]bool{}}
 	b.st = &statement{op: fn.name, line: fn.line}
@@ -35,7 +35,22 @@ func lower(mod *Module, src *source, fn *function) (*program, error) {
 	if prog.localBytes > 512<<10 {
 		return nil, errorAt(fn.line, "kernel %s uses %d bytes of local memory a thread: at most 512 KiB", fn.name, prog.localBytes)
 	}
+	prog.straighten()
+	if !mod.device.cfg.Unchecked {
+		prog.prove()
+	}
 	return prog, nil
+}
+
+// straighten notes for each instruction how far the text runs on without a change of flow.
+func (p *program) straighten() {
+	next := int32(len(p.code))
+	for i := len(p.code) - 1; i >= 0; i-- {
+		if p.code[i].control != ctlNone {
+			next = int32(i)
+		}
+		p.code[i].straight = next
+	}
 }
 
 // sharedLayout places the static shared variables first, in order of

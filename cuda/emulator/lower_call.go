@@ -106,7 +106,7 @@ func (b *builder) result(callee *frame, v *variable, to operand) error {
 	if err != nil {
 		return err
 	}
-	b.in.d, b.in.a, b.in.run = d, b.read(from), moveRun(from.class)
+	b.in.d, b.in.a, b.in.run = d, b.read(from), b.moveRun(from.class)
 	b.append(*b.in)
 	return nil
 }
@@ -117,7 +117,7 @@ func (b *builder) move(to preg, arg operand) error {
 	if err != nil {
 		return err
 	}
-	b.in.a, b.in.d, b.in.run = a, b.write(to), moveRun(to.class)
+	b.in.a, b.in.d, b.in.run = a, b.write(to), b.moveRun(to.class)
 	b.append(*b.in)
 	return nil
 }

@@ -97,8 +97,8 @@ func decodePrmt(b *builder, m *mods) error {
 			return err
 		}
 		if b.in.c < 0 {
-			if p, ok := moves(b.prog.const32[^b.in.c][0], b.in.a, b.in.b); ok {
-				b.in.run = p.run
+			if run := b.loops.bytes(b.prog.const32[^b.in.c][0], b.in.a, b.in.b); run != nil {
+				b.in.run = run
 			}
 		}
 		return nil

@@ -26,23 +26,27 @@ type program struct {
 // inst is one instruction of a warp. Operands are columns: not negative for a
 // register, ^i for constant i.
 type inst struct {
-	run     func(w *warp, in *inst, m uint32)
-	control control
-	class   Class
-	copies  bool // a plain register move: passes undefined lanes on
-	negate  bool // of the predicate operand
-	guard   int32
-	guardID int32
-	neg     uint32 // xor of the guard
-	d, d2   int32
-	a, b    int32
-	c, e    int32
-	target  int32
-	line    int32
-	reads   []int32
-	writes  []int32
-	mem     *memOp
-	sync    *syncOp
+	control      control
+	class        Class
+	copies       bool // a plain register move: passes undefined lanes on
+	negate       bool // of the predicate operand
+	guard        int32
+	guardID      int32
+	neg          uint32 // xor of the guard
+	d, d2        int32
+	a, b         int32
+	c, e         int32
+	target       int32
+	line         int32
+	reads        []int32
+	writes       []int32
+	checks       []int32 // reads whose registers may be undefined; see prove
+	marks        []int32 // writes to registers that are ever checked
+	guardChecked bool
+	run          runFn
+	straight     int32 // the next instruction that may change the flow, or the end
+	mem          *memOp
+	sync         *syncOp
 }
 
 // control says how the run loop treats an instruction.

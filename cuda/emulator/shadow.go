@@ -126,10 +126,8 @@ func (w *warp) noteRead(c *cell, thread uint16) {
 		thread = manyReaders
 	}
 	c.readWarps |= 1 << w.index
-	c.read, c.reader, c.readPC = w.block.clock, thread, w.at()
+	c.read, c.reader, c.readPC = w.block.clock, thread, w.now
 }
-
-func (w *warp) at() int32 { return w.pc - 1 }
 
 func (w *warp) noteWrite(c *cell, off, lane int, strong, same bool) bool {
 	thread := uint16(w.index*32 + lane)
@@ -162,7 +160,7 @@ func (w *warp) noteWrite(c *cell, off, lane int, strong, same bool) bool {
 			}
 		}
 	}
-	c.written, c.writer, c.writePC = w.block.clock, thread, w.at()
+	c.written, c.writer, c.writePC = w.block.clock, thread, w.now
 	c.read, c.readWarps = 0, 0
 	c.flags = uint8(bit(strong))
 	return true

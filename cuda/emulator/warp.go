@@ -27,9 +27,10 @@ type warp struct {
 	others  []fragment
 	live    uint32
 	state   warpState
-	current *inst
+	now     int32 // the instruction that runs
+	began   int32 // the first one of the straight run it belongs to
 	err     error
-	steps   int64
+	steps   int64 // instructions before that run
 	counts  *Launch
 
 	addr    col64
@@ -141,13 +142,14 @@ func (w *warp) unblocked() int32 {
 // stuck reports lanes that wait for each other at different places.
 func (w *warp) stuck() {
 	first := w.others[0]
-	w.current = &w.prog.code[first.pc]
+	w.now = first.pc
+	current := &w.prog.code[first.pc]
 	where := ""
 	for _, f := range w.others[1:] {
 		where += fmt.Sprintf("; lanes %#08x wait at line %d", f.mask, w.prog.code[f.pc].line)
 	}
 	kind := DivergentBarrier
-	if w.current.control != ctlBarrier {
+	if current.control != ctlBarrier {
 		kind = InactiveLane
 	}
 	w.fault(kind, bits.TrailingZeros32(first.mask), 0, "only lanes %#08x of warp %d get here%s", first.mask, w.index, where)
@@ -157,67 +159,95 @@ func (w *warp) stuck() {
 // or something to wait for.
 func (w *warp) execute(end int64) {
 	code := w.prog.code
-	checked, defined := w.block.checked, w.defined
 	for w.pc < w.limit {
 		in := &code[w.pc]
-		w.current = in
+		if in.control == ctlNone {
+			if !w.straight(min(in.straight, w.limit)) {
+				return
+			}
+			continue
+		}
+		w.now, w.began = w.pc, w.pc
 		w.steps++
+		w.block.count(w.pc, w.pc+1)
 		m := w.mask
 		if in.guard >= 0 {
-			if checked && defined[in.guardID]&m != m {
-				w.undefined(in, in.guardID, m)
+			if in.guardChecked && w.defined[in.guardID]&m != m {
+				w.undefined(in.guardID, m)
 				return
 			}
 			m &= w.p[in.guard] ^ in.neg
 		}
-		w.counts.Instructions[in.class]++
 		w.counts.ThreadInstructions += int64(bits.OnesCount32(m))
-		if in.control != ctlNone {
-			if !w.steer(in, m, end) {
-				return
-			}
-			continue
+		if !w.steer(in, m, end) {
+			return
 		}
-		w.pc++
-		if m == 0 {
-			continue
-		}
-		if checked && !in.copies {
-			for _, r := range in.reads {
-				if defined[r]&m != m {
-					w.undefined(in, r, m)
-					return
-				}
+	}
+}
+
+// straight runs the instructions up to another one, none of which changes the flow. It
+// returns false after a fault.
+func (w *warp) straight(stop int32) bool {
+	code, first, full := w.prog.code[:stop], w.pc, w.mask
+	w.began = first
+	skipped := 0
+	for pc := int(first); pc < len(code); pc++ {
+		in := &code[pc]
+		w.now = int32(pc)
+		m := full
+		if in.guard >= 0 {
+			if in.guardChecked && w.defined[in.guardID]&m != m {
+				w.undefined(in.guardID, m)
+				return false
 			}
+			m &= w.p[in.guard] ^ in.neg
+			skipped += bits.OnesCount32(full &^ m)
+			if m == 0 {
+				continue
+			}
+		}
+		if len(in.checks) != 0 && !w.inputs(in, m) {
+			return false
 		}
 		in.run(w, in, m)
 		if w.err != nil {
-			return
+			return false
 		}
-		if checked {
-			for _, r := range in.writes {
-				defined[r] |= m
-			}
-			if in.copies {
-				defined[in.writes[0]] &^= m &^ defined[in.reads[0]]
-			}
+		if len(in.marks) != 0 {
+			w.mark(in, m)
 		}
 	}
+	w.pc = stop
+	w.block.count(first, stop)
+	w.steps += int64(stop - first)
+	w.counts.ThreadInstructions += int64(bits.OnesCount32(full))*int64(stop-first) - int64(skipped)
+	return true
 }
 
 // inputs checks that every register read holds a value. A plain move may pass an
 // undefined one on, as compilers make it at the joins of paths.
 func (w *warp) inputs(in *inst, m uint32) bool {
-	for _, r := range in.reads {
-		if w.defined[r]&m != m && !in.copies {
-			w.undefined(in, r, m)
+	for _, r := range in.checks {
+		if w.defined[r]&m != m {
+			w.undefined(r, m)
 			return false
 		}
 	}
 	return true
 }
 
-func (w *warp) undefined(in *inst, r int32, m uint32) {
+// mark notes that the registers written hold values in the lanes of m, a moved one only
+// where its source did.
+func (w *warp) mark(in *inst, m uint32) {
+	for _, r := range in.marks {
+		w.defined[r] |= m
+	}
+	if in.copies {
+		w.defined[in.writes[0]] &^= m &^ w.defined[in.reads[0]]
+	}
+}
+
+func (w *warp) undefined(r int32, m uint32) {
 	lane := bits.TrailingZeros32(m &^ w.defined[r])
 	w.fault(UninitialisedRegister, lane, 0, "register %s was never written by this thread", w.prog.names[r])
 }
@@ -253,7 +283,7 @@ func (w *warp) steer(in *inst, m uint32, end int64) bool {
 		w.pc++
 		return true
 	}
-	if w.block.checked && !w.inputs(in, m) {
+	if !w.inputs(in, m) {
 		return false
 	}
 	switch in.control {
@@ -291,9 +321,7 @@ func (w *warp) warpSync(in *inst, m uint32) bool {
 	if m == fullMask && in.e < 0 && members[0] == fullMask {
 		w.pc++
 		in.run(w, in, m)
-		for _, r := range in.writes {
-			w.defined[r] = m
-		}
+		w.mark(in, m)
 		return w.err == nil
 	}
 	for rest := m; rest != 0; {
@@ -325,9 +353,7 @@ func (w *warp) warpSync(in *inst, m uint32) bool {
 		group := rest & named
 		rest &^= group
 		in.run(w, in, group)
-		for _, r := range in.writes {
-			w.defined[r] |= group
-		}
+		w.mark(in, group)
 	}
 	return w.err == nil
 }
@@ -344,8 +370,6 @@ func (w *warp) whole(in *inst, m uint32) bool {
 	}
 	w.pc++
 	in.run(w, in, m)
-	for _, r := range in.writes {
-		w.defined[r] |= m
-	}
+	w.mark(in, m)
 	return w.err == nil
 }
