@@ -99,8 +99,8 @@ func checkNorm(op string, n *Norm, cols int) {
 	if n.Kind == NormRMS {
 		bad(op, "RMSNorm has no bias")
 	}
-	checkFloat(op, "norm's bias", n.Bias)
-	checkShape(op, "norm's bias", n.Bias, 1, cols)
+	checkFloat(op, "the norm's bias", n.Bias)
+	checkShape(op, "the norm's bias", n.Bias, 1, cols)
 }
 
 // checkScratch checks the row that every verb may write.

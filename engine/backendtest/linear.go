@@ -34,17 +34,21 @@ func (p product) prepare(r *rig) problem {
 	return problem{
 		call: func() { r.Linear(y.Tensor, x.Tensor, w.Weight, bias.Tensor) },
 		want: func() {
-			seen := x.values()
-			if p.int8 {
-				seen = asInt8(data, p.k)
-			}
-			y.want = linear(seen, p.k, p.n, w.row, bias.values())
+			y.want = linear(p.seen(x.values()), p.k, p.n, w.row, bias.values())
 		},
 		rows: p.t,
 		row: func(t int) {
 			r.Linear(y.Part(t, t+1), x.Part(t, t+1), w.Weight, bias.Tensor)
 		},
 	}
+}
+
+// seen is rows of k numbers as the product sees them.
+func (p product) seen(x []float64) []float64 {
+	if p.int8 && p.f.BlockLen() > 1 {
+		return asInt8(narrow(x), p.k)
+	}
+	return x
 }
 
 func (p product) cost() (bytes, flops int64) {
@@ -122,11 +126,24 @@ func linearCases() []Case {
 	return cases
 }
 
+// roundsActivations is an operation that a backend may do with activations of 8 bits.
+// withInt8 is the operation as such a backend sees it, and how much its input magnifies
+// rounding errors then: see Case.cond.
+type roundsActivations interface {
+	withInt8() (o operation, cond float64)
+}
+
 // withInt8 gives the case as a backend sees it that rounds activations to int8.
 func (c Case) withInt8() Case {
-	if p, ok := c.op.(product); ok && p.f.BlockLen() > 1 {
-		p.int8 = true
-		c.op = p
+	if o, ok := c.op.(roundsActivations); ok {
+		var cond float64
+		c.op, cond = o.withInt8()
+		c.cond = max(c.cond, cond)
 	}
 	return c
+}
+
+func (p product) withInt8() (operation, float64) {
+	p.int8 = true
+	return p, 1
 }

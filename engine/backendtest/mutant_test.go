@@ -290,6 +290,14 @@ func TestSuiteNoticesMistakes(t *testing.T) {
 		{"silent NaN", "Residual", silentNaN{ref()}, "NaN"},
 		{"swapped rows", "Gather", swappedRows{ref()}, "want"},
 		{"crude tanh", "SoftCap", crudeTanh{ref()}, "NMSE"},
+		{"forgets the norm's bias", "Project", forgetsNormBias{newFuses()}, "NMSE"},
+		{"one bias for all", "Project", oneBiasForAll{newFuses()}, "NMSE"},
+		{"gates with up", "Gate", gatesWithUp{newFuses()}, "NMSE"},
+		{"overwrites", "Accumulate", overwrites{newFuses()}, "NMSE"},
+		{"norms the sum", "Accumulate", normsTheSum{newFuses()}, "NMSE"},
+		{"one gain for both", "RopeStore", oneGainForBoth{newFuses()}, "NMSE"},
+		{"stores keys unturned", "RopeStore", storesKeysUnturned{newFuses()}, "NMSE"},
+		{"half values", "RopeStore", halfValues{newFuses()}, "exactly"},
 	} {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()

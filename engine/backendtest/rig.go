@@ -47,6 +47,7 @@ const (
 	input  role = iota
 	output      // written only
 	inout       // read and written
+	spent       // read, and left with anything
 )
 
 // array is a float32 tensor between guard rows.
@@ -57,6 +58,7 @@ type array struct {
 	content       []float32 // what whole was filled with
 	lo, hi        int       // the elements under test within content
 	want          []float64
+	exact         bool // no tolerance: a copy
 	got           []float32
 }
 
@@ -70,7 +72,7 @@ func (a *array) values() []float64 {
 
 // Guard rows of inputs are NaN, so that a number read from there shows in the answer;
 // those of outputs are a finite number that no case computes.
-var guardWord = [...]float32{input: float32(math.NaN()), output: -6.02e23, inout: -6.02e23}
+var guardWord = [...]float32{input: float32(math.NaN()), output: -6.02e23, inout: -6.02e23, spent: -6.02e23}
 
 func (r *rig) array(role role, rows, cols int, data []float32) *array {
 	guard := (guardLen + cols - 1) / cols
@@ -92,6 +94,8 @@ func (r *rig) input(rows, cols int, data []float32) *array { return r.array(inpu
 func (r *rig) inout(rows, cols int, data []float32) *array { return r.array(inout, rows, cols, data) }
 
 func (r *rig) output(rows, cols int) *array { return r.array(output, rows, cols, nil) }
+
+func (r *rig) spent(rows, cols int, data []float32) *array { return r.array(spent, rows, cols, data) }
 
 // sourceAndResult is an input and an output of the same shape, or one tensor that is both.
 func (r *rig) sourceAndResult(rows, cols int, data []float32, inPlace bool) (x, y *array) {

@@ -13,7 +13,7 @@ import (
 
 // Case is one call of one operation with everything that belongs to it.
 type Case struct {
-	Op     string        // the operation's name in engine.Ops
+	Op     string        // the operation's name in engine.Ops or engine.Fused
 	Name   string        // what is special about it: shape, format, layout
 	Format format.Format // of the weight or of the KV pages; Invalid if it has neither
 
@@ -86,6 +86,7 @@ func Cases() []Case {
 	return slices.Concat(
 		embedCases(), normCases(), linearCases(), ropeCases(), storeCases(), attendCases(),
 		elementwiseCases(), softmaxCases(), topKCases(), gatherCases(),
+		projectCases(), gateCases(), accumulateCases(), ropeStoreCases(),
 	)
 }
 
@@ -108,11 +109,11 @@ func Suite(b engine.Backend, o Options, report func(Result)) bool {
 func (c Case) Run(b engine.Backend, o Options) (res Result) {
 	res = Result{Op: c.Op, Case: c.Name}
 	res.Limit, res.Why = Limit(c.Op, c.Format, o.Int8Activations)
-	if c.cond > 1 {
-		res.Limit *= c.cond * c.cond
-	}
 	if o.Int8Activations {
 		c = c.withInt8()
+	}
+	if c.cond > 1 {
+		res.Limit *= c.cond * c.cond
 	}
 	r := newRig(b, c.Op+"/"+c.Name)
 	defer r.close()
@@ -182,7 +183,7 @@ func (r *rig) pass(number int, call func()) ([][]float32, error) {
 	}
 	var got [][]float32
 	for _, a := range r.arrays {
-		if a.role != input {
+		if a.role == output || a.role == inout {
 			got = append(got, a.got)
 		}
 	}
@@ -205,6 +206,9 @@ func (r *rig) judge(res *Result) error {
 		d, err := measure(a.got, a.want, a.Cols())
 		if err != nil {
 			return err
+		}
+		if a.exact && d.worst > 0 {
+			return fmt.Errorf("row %d column %d is %v, want %v exactly: a copy", d.at[0], d.at[1], d.got, d.want)
 		}
 		res.NMSE = max(res.NMSE, d.nmse)
 		if d.worst > res.WorstErr {
