@@ -50,6 +50,9 @@ type problem struct {
 type Options struct {
 	// Int8Activations: Linear rounds activations to int8 for quantised weights.
 	Int8Activations bool
+	// HalfActivations: Linear may work in half precision where it has many rows and the
+	// weight is not F32, Attend where it has many rows and the pages are not F32.
+	HalfActivations bool
 	// Match, if not nil, chooses the cases to run.
 	Match func(Case) bool
 }
@@ -108,9 +111,13 @@ func Suite(b engine.Backend, o Options, report func(Result)) bool {
 // Run runs the case on b. A panic of the backend is a failed case.
 func (c Case) Run(b engine.Backend, o Options) (res Result) {
 	res = Result{Op: c.Op, Case: c.Name}
-	res.Limit, res.Why = Limit(c.Op, c.Format, o.Int8Activations)
+	res.Limit, res.Why = o.Limit(c.Op, c.Format)
 	if o.Int8Activations {
 		c = c.withInt8()
+	}
+	if r, ok := c.op.(ropeStoring); ok && o.HalfActivations {
+		r.half = true
+		c.op = r
 	}
 	if c.cond > 1 {
 		res.Limit *= c.cond * c.cond

@@ -16,6 +16,8 @@ type Workspace struct {
 	// (layer is -1) and that comes out of each layer, once its work is queued. It may Read.
 	// Where the model is in parts, x is on the layer's backend.
 	Probe func(layer int, x engine.Tensor)
+	// Check, if not nil, is asked before each layer: an error ends the pass with it.
+	Check func() error
 	// Attention, if not nil, receives the attention weights of chosen rows.
 	Attention *AttentionProbe
 
@@ -140,7 +142,8 @@ func (c *Config) WorkspaceBytes(rows, outRows int) int64 {
 
 // Forward queues the layers for a step: its keys and values go to kv (one per layer), and
 // the residual stream after the last layer stays in w for Logits. Where the model is in
-// parts it waits for each but the last, and returns what failed there.
+// parts it waits for each but the last, and returns what failed there, or what w.Check says;
+// the step's positions then hold nothing of use.
 func (m *Model) Forward(w *Workspace, kv []engine.KV, step *engine.Step) error {
 	a, t := w.parts[0], step.T()
 	m.embedding(a, step)
@@ -157,6 +160,9 @@ func (m *Model) Forward(w *Workspace, kv []engine.KV, step *engine.Step) error {
 		}
 		a.work = a.part(t)
 		for range part.Layers {
+			if err := w.check(); err != nil {
+				return err
+			}
 			m.attention(w, a, i, kv[i], step)
 			a.feedForward(&m.layers[i], t)
 			w.probe(i, a.x.Part(0, t))
@@ -175,6 +181,13 @@ func (m *Model) embedding(a *activations, step *engine.Step) {
 		b.Embed(h, step, engine.ByPos, m.pos, 1)
 		b.Residual(x, x, h)
 	}
+}
+
+func (w *Workspace) check() error {
+	if w.Check == nil {
+		return nil
+	}
+	return w.Check()
 }
 
 func (w *Workspace) probe(layer int, x engine.Tensor) {
