@@ -106,6 +106,11 @@ func (w *warp) loadGlobal(op *memOp, s space, m uint32) {
 		n := bits.OnesCount32(m)
 		w.counts.GlobalRequests++
 		w.counts.GlobalLoadBytes += int64(n) * int64(width)
+	}
+	if e := w.evenness(m, width); e != uneven && !op.strong && w.loadEven(op, e, s == spaceGlobal) {
+		return
+	}
+	if s == spaceGlobal {
 		w.counts.GlobalLoadSectors += w.sectors(m, width)
 	}
 	for m != 0 {
@@ -157,6 +162,9 @@ func (w *warp) storeGlobal(op *memOp, m uint32) {
 	width := op.width()
 	w.counts.GlobalRequests++
 	w.counts.GlobalStoreBytes += int64(bits.OnesCount32(m)) * int64(width)
+	if op.size == 4 && !op.wide && !op.strong && w.evenness(m, width) == sideBySide && w.storeEven(op) {
+		return
+	}
 	w.counts.GlobalStoreSectors += w.sectors(m, width)
 	for m != 0 {
 		r, lanes := w.globalLanes(m, width, width)

@@ -46,6 +46,9 @@ func (w *warp) badShared(m uint32, width, align uint64) {
 
 func (w *warp) loadShared(op *memOp, m uint32) {
 	width := op.width()
+	if e := w.evenness(m, width); e != uneven && w.loadSharedEven(op, e) {
+		return
+	}
 	if !w.sharedLanes(m, width, width) || w.block.checked && !w.readShared(m, width, op.strong) {
 		return
 	}

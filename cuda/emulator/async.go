@@ -134,8 +134,11 @@ func (w *warp) copyAsync(dst, src *memOp, sizes int32, m uint32) {
 	}
 	w.addresses(src)
 	w.counts.GlobalRequests++
-	w.counts.GlobalLoadSectors += w.sectors(m, uint64(src.size))
-	size := w.s32(sizes)
+	size, reading := w.s32(sizes), uint32(0)
+	for l, n := range size {
+		reading |= bit(n > 0) << l
+	}
+	w.counts.GlobalLoadSectors += w.sectors(m&reading, uint64(src.size))
 	for ; m != 0; m &= m - 1 {
 		l := bits.TrailingZeros32(m) & 31
 		n := uint64(size[l])
