@@ -24,19 +24,17 @@ func BenchmarkPeak(b *testing.B) {
 			continue
 		}
 		b.Run(p.name, func(b *testing.B) {
-			for b.Loop() {
+			best(b, 0, n*p.flops, func() {
 				p.run(n)
-			}
-			speed(b, 0, n*p.flops)
+			})
 		})
 	}
 	b.Run("read", func(b *testing.B) {
 		const k, rows = 1024, 16384 // 64 MiB, more than the last-level cache
 		w, x, y := numbers(seeded(1), k*rows), numbers(seeded(2), k), make([]float32, rows)
 		table := kernelsOf(bestLevel())
-		for b.Loop() {
+		best(b, 4*k*rows, 2*k*rows, func() {
 			table.panel(y, rows, x, w, k)
-		}
-		speed(b, 4*k*rows, 2*k*rows)
+		})
 	})
 }
