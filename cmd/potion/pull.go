@@ -13,8 +13,9 @@ import (
 	"github.com/potion-engine/potion/engine/hub"
 )
 
-const hubEnvironment = `The environment says where: HF_ENDPOINT (https://huggingface.co), HF_TOKEN for private models,
-HF_HUB_CACHE or HF_HOME for the folder that Hugging Face's own tools use as well.`
+const hubEnvironment = `The environment says where: HF_ENDPOINT (https://huggingface.co), HF_TOKEN for private models (else
+the token that hf auth login has saved), HF_HUB_CACHE or HF_HOME for the folder that Hugging Face's
+own tools use as well.`
 
 func pullCommand() *cli.Command {
 	return &cli.Command{

@@ -48,9 +48,8 @@ const (
 	defaultPause    = time.Second
 )
 
-// FromEnv is the hub that HF_ENDPOINT names, with the token in HF_TOKEN, and the cache in
-// HF_HUB_CACHE, else in the folder hub of HF_HOME, else where Hugging Face's tools have it:
-// huggingface/hub in XDG_CACHE_HOME or ~/.cache. getenv is os.Getenv.
+// FromEnv is the hub that HF_ENDPOINT names, with the token of token, and the cache in
+// HF_HUB_CACHE, else in the folder hub of homeFolder. getenv is os.Getenv.
 func FromEnv(getenv func(string) string) (*Hub, error) {
 	text := getenv("HF_ENDPOINT")
 	if text == "" {
@@ -60,13 +59,19 @@ func FromEnv(getenv func(string) string) (*Hub, error) {
 	if err != nil || endpoint.Host == "" || endpoint.Scheme != "https" && endpoint.Scheme != "http" {
 		return nil, fmt.Errorf("HF_ENDPOINT %q: want an address such as %s", text, defaultEndpoint)
 	}
-	h := &Hub{Endpoint: endpoint, Token: strings.TrimSpace(getenv("HF_TOKEN")), Parallel: defaultParallel, idle: defaultIdle, pause: defaultPause, open: openPart}
-	if h.Token != "" && endpoint.Scheme == "http" && !loopback(endpoint.Hostname()) {
-		return nil, fmt.Errorf("HF_ENDPOINT %s: HF_TOKEN is not sent without encryption; use https or unset HF_TOKEN", text)
+	h := &Hub{Endpoint: endpoint, Parallel: defaultParallel, idle: defaultIdle, pause: defaultPause, open: openPart}
+	if h.Token, err = token(getenv, endpoint); err != nil {
+		return nil, err
 	}
 	h.client = &http.Client{CheckRedirect: h.redirect, Transport: transport()}
-	h.Cache, err = cacheFolder(getenv)
-	return h, err
+	if h.Cache = getenv("HF_HUB_CACHE"); h.Cache == "" {
+		home, err := homeFolder(getenv)
+		if err != nil {
+			return nil, fmt.Errorf("no home folder for the cache (%w); set HF_HUB_CACHE", err)
+		}
+		h.Cache = filepath.Join(home, "hub")
+	}
+	return h, nil
 }
 
 func transport() *http.Transport {
@@ -81,22 +86,21 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func cacheFolder(getenv func(string) string) (string, error) {
-	if d := getenv("HF_HUB_CACHE"); d != "" {
-		return d, nil
-	}
+// homeFolder is where Hugging Face's tools keep what they keep: HF_HOME, else huggingface in
+// XDG_CACHE_HOME or ~/.cache.
+func homeFolder(getenv func(string) string) (string, error) {
 	if d := getenv("HF_HOME"); d != "" {
-		return filepath.Join(d, "hub"), nil
+		return d, nil
 	}
 	cache := getenv("XDG_CACHE_HOME")
 	if cache == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return "", fmt.Errorf("no home folder for the cache (%w); set HF_HUB_CACHE", err)
+			return "", err
 		}
 		cache = filepath.Join(home, ".cache")
 	}
-	return filepath.Join(cache, "huggingface", "hub"), nil
+	return filepath.Join(cache, "huggingface"), nil
 }
 
 // maxRedirects is more than any hub needs.

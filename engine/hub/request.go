@@ -60,9 +60,9 @@ func (h *Hub) check(r *http.Response, n Name, what string) error {
 		return nil
 	}
 	e := &statusError{status: r.StatusCode, wait: retryAfter(r.Header.Get("Retry-After"), time.Now())}
-	token := "HF_TOKEN was sent"
+	token := "a token was sent"
 	if h.Token == "" {
-		token = "HF_TOKEN is not set"
+		token = "no token was sent: set HF_TOKEN or log in with hf auth login"
 	}
 	switch r.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
