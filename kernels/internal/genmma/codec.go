@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// codec is a quantised weight format as the tensor-core kernels read it: package
+// cuda/repack defines the planes.
+//
+// Of a row of w a thread owns every second record of `unit` numbers, and turns 32 of its
+// numbers at a time into f16: a turn. What it keeps of a plane between turns are the
+// words of one load, from which each turn takes the first and moves the others up.
+type codec struct {
+	format   string
+	blockLen int // K is a multiple of it
+	unit     int // numbers of a record of codes: 32 or 64
+	planes   []plane
+	value    string // how a number comes about
+	picture  []string
+	origin   int                      // the code that stands for 0
+	minima   bool                     // there is something to add
+	quad     func(i int) string       // puts codes 4i..4i+3 of the turn into %c, one to a byte
+	scales   func(t *text, eight int) // before piece `eight` of 8 numbers: sets %scale (and %min) if they change there
+	advance  []string                 // after a turn
+	regs     []string
+}
+
+// plane is one matrix of records, and how a thread reads it.
+type plane struct {
+	Name    string
+	Numbers int  // of a row that a record serves
+	Bytes   int  // of a record
+	Load    int  // bytes of a load
+	Turns   int  // from load to load
+	Own     bool // the load is the thread's own record; else one that its neighbour loads too
+}
+
+// Param is the name of the kernel's parameter.
+func (p plane) Param() string { return strings.TrimSuffix(p.Name, "_") }
+
+// words is the registers of a load.
+func (p plane) words() int { return max(1, p.Load/4) }
+
+func (p plane) declare() string {
+	if p.Load == 2 {
+		return fmt.Sprintf(".reg .b16 %%%s0;", p.Name)
+	}
+	return fmt.Sprintf(".reg .b32 %%%s<%d>;", p.Name, p.words())
+}
+
+// load reads a plane's words for the turn %turn, a multiple of p.Turns, of the thread
+// with record %record of the unit; %row_NAME is the address of the row.
+func (p plane) load(unit int) string {
+	var regs []string
+	for i := range p.words() {
+		regs = append(regs, fmt.Sprintf("%%%s%d", p.Name, i))
+	}
+	kind := map[int]string{2: "b16", 4: "b32", 8: "v2.b32", 16: "v4.b32"}[p.Load]
+	list := strings.Join(regs, ", ")
+	if len(regs) > 1 {
+		list = "{" + list + "}"
+	}
+	index, bytes := "%record", p.Load
+	if !p.Own {
+		// 64 numbers of a row are a turn of two threads
+		index, bytes = "%turn", 64*p.Bytes/p.Numbers
+		if bytes == 0 {
+			return fmt.Sprintf("shr.u32 %%e, %%turn, %d; mad.wide.u32 %%at, %%e, %d, %%row_%s; ld.global.nc.%s %s, [%%at];",
+				log2(p.Numbers/64), p.Bytes, p.Name, kind, list)
+		}
+	}
+	return fmt.Sprintf("mad.wide.u32 %%at, %s, %d, %%row_%s; ld.global.nc.%s %s, [%%at];", index, bytes, p.Name, kind, list)
+}
+
+// log2 is exact: n is a power of two.
+func log2(n int) int {
+	l := 0
+	for n > 1 {
+		n /= 2
+		l++
+	}
+	return l
+}
+
+// text collects lines of PTX.
+type text struct{ strings.Builder }
+
+func (t *text) line(format string, args ...any) {
+	fmt.Fprintf(t, format, args...)
+	t.WriteByte('\n')
+}
+
+// eight turns piece i, numbers 8i..8i+7 of the turn, into the f16 pairs h0..h3: a byte below
+// the exponent of 1024 is the number 1024 + code.
+func (c codec) eight(t *text, i int) {
+	if c.scales != nil {
+		c.scales(t, i)
+	}
+	for half := range 2 {
+		t.line("%s // codes %d..%d", c.quad(2*i+half), 8*i+4*half, 8*i+4*half+3)
+		a, b := 2*half, 2*half+1
+		t.line("prmt.b32 %%w%d, %%c, %%k1024, 0x4140; prmt.b32 %%w%d, %%c, %%k1024, 0x4342;", a, b)
+		t.line("sub.rn.f16x2 %%w%d, %%w%d, %%origin; sub.rn.f16x2 %%w%d, %%w%d, %%origin;", a, a, b, b)
+		if c.minima {
+			t.line("fma.rn.f16x2 %%w%d, %%w%d, %%scale, %%min; fma.rn.f16x2 %%w%d, %%w%d, %%scale, %%min;", a, a, b, b)
+		} else {
+			t.line("mul.rn.f16x2 %%w%d, %%w%d, %%scale; mul.rn.f16x2 %%w%d, %%w%d, %%scale;", a, a, b, b)
+		}
+	}
+}
+
+// bytesPerNumber is the size of the planes, over numbers.
+func (c codec) bytesPerNumber() string {
+	sum := 0.0
+	for _, p := range c.planes {
+		sum += float64(p.Bytes) / float64(p.Numbers)
+	}
+	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.6f", sum), "0"), ".")
+}

@@ -1,0 +1,13 @@
+package main
+
+// stage is the data of stage.ptx.tmpl.
+type stage struct {
+	Type   string // f16 or bf16
+	Scaled bool   // rows are brought into its range
+}
+
+// Eight is for loops of a template.
+func (stage) Eight() []int { return count(8) }
+
+// Pairs of eight numbers: upper, lower, place.
+func (stage) Pairs() [][3]int { return [][3]int{{1, 0, 0}, {3, 2, 1}, {5, 4, 2}, {7, 6, 3}} }

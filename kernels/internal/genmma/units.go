@@ -1,0 +1,150 @@
+package main
+
+import "fmt"
+
+// Codes, four to a word. Registers: %c is the result, %e a temporary.
+
+// nibbles takes quad i, four bits of each code, out of the words q.
+func nibbles(q string, i int) string {
+	if i%2 == 0 {
+		return fmt.Sprintf("and.b32 %%c, %s%d, 0x0F0F0F0F;", q, i/2)
+	}
+	return fmt.Sprintf("shr.u32 %%c, %s%d, 4; and.b32 %%c, %%c, 0x0F0F0F0F;", q, i/2)
+}
+
+// more takes quad i of `bits` bits each out of its word and puts it above the bits in %c,
+// from bit `to` on.
+func more(word string, i, bits, to int) string {
+	at := i % (8 / bits) * bits
+	mask := (1<<bits - 1) * 0x01010101 << to
+	shift := fmt.Sprintf("mov.b32 %%e, %s;", word)
+	if at < to {
+		shift = fmt.Sprintf("shl.b32 %%e, %s, %d;", word, to-at)
+	} else if at > to {
+		shift = fmt.Sprintf("shr.u32 %%e, %s, %d;", word, at-to)
+	}
+	return fmt.Sprintf(" %s lop3.b32 %%c, %%e, 0x%08X, %%c, 0xEA;", shift, mask) // 0xEA: a & b | c
+}
+
+// pairs takes quad i of two-bit codes out of the words q.
+func pairs(q string, i int) string {
+	if i%4 == 0 {
+		return fmt.Sprintf("and.b32 %%c, %s%d, 0x03030303;", q, i/4)
+	}
+	return fmt.Sprintf("shr.u32 %%c, %s%d, %d; and.b32 %%c, %%c, 0x03030303;", q, i/4, i%4*2)
+}
+
+// Scales, as a pair of the same f16. %odd is true in the thread of the second record.
+
+// first does two things before the first piece.
+func first(a, b func(t *text, eight int)) func(t *text, eight int) {
+	return func(t *text, eight int) { a(t, eight); b(t, eight) }
+}
+
+// ownHigh chooses the thread's word of a plane that both threads of a pair load.
+func ownHigh(t *text, eight int) {
+	if eight == 0 {
+		t.line("selp.b32 %%high, %%h1, %%h0, %%odd; // bit 4 of the thread's own 32 codes")
+	}
+}
+
+// oneScale is a scale for 32 numbers: both halves of %scale are the thread's half of %d0.
+func oneScale(t *text, eight int) {
+	if eight == 0 {
+		t.line("prmt.b32 %%scale, %%d0, 0, %%half; // d, d")
+	}
+}
+
+// scaleAndMin is a scale and a minimum, as they are stored.
+func scaleAndMin(t *text, eight int) {
+	if eight == 0 {
+		t.line("selp.b32 %%c, %%dm1, %%dm0, %%odd; prmt.b32 %%scale, %%c, 0, 0x1010; prmt.b32 %%min, %%c, 0, 0x3232;")
+	}
+}
+
+// Planes that are loaded for four or two turns.
+func advanceFour(p string) []string {
+	return []string{fmt.Sprintf("mov.b32 %%%s0, %%%s1; mov.b32 %%%s1, %%%s2; mov.b32 %%%s2, %%%s3;", p, p, p, p, p, p)}
+}
+
+func advanceTwo(p string) []string {
+	return []string{fmt.Sprintf("mov.b32 %%%s0, %%%s2; mov.b32 %%%s1, %%%s3;", p, p, p, p)}
+}
+
+// sixBitScaleAndMin is Q4_K's and Q5_K's: of the 96 bits that begin in %s1 the first 24
+// are those of the pair of threads.
+func sixBitScaleAndMin(t *text, eight int) {
+	if eight != 0 {
+		return
+	}
+	t.line("shr.u32 %%c, %%s1, %%half; // scale | minimum << 6")
+	t.line("mov.b32 {%%lo, %%hi}, %%s0; cvt.f32.f16 %%df, %%lo; cvt.f32.f16 %%mf, %%hi;")
+	t.line("and.b32 %%e, %%c, 63; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%df, %%df, %%sf; cvt.rn.f16x2.f32 %%scale, %%df, %%df; // d * scale")
+	t.line("bfe.u32 %%e, %%c, 6, 6; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%mf, %%mf, %%sf; neg.f32 %%mf, %%mf; cvt.rn.f16x2.f32 %%min, %%mf, %%mf; // -dm * minimum")
+}
+
+var twelveBitTurn = []string{"shf.r.wrap.b32 %s1, %s1, %s2, 24; shf.r.wrap.b32 %s2, %s2, %s3, 24; shr.u32 %s3, %s3, 24; // the next two sub-blocks"}
+
+// Units of 64 numbers: a turn is half of one, with two scales of 16 numbers each.
+
+// codesOf64 moves the second half's words of codes to the front.
+func codesOf64() []string { return []string{"mov.b32 %q0, %q2; mov.b32 %q1, %q3;"} }
+
+// scalesOf64: a word of s holds four scales of a unit, and a load two words for each of
+// two threads.
+func scalesOf64() []string {
+	return []string{
+		"shr.u32 %s0, %s0, 16; shr.u32 %s1, %s1, 16; // the scales of the second half",
+		"@%last mov.b32 %s0, %s2; @%last mov.b32 %s1, %s3; // of the next unit",
+	}
+}
+
+// twoOfQ2_K: a byte is scale | minimum << 4.
+func twoOfQ2_K(t *text, eight int) {
+	switch eight {
+	case 0:
+		t.line("selp.b32 %%two, %%s1, %%s0, %%odd; // scale | minimum << 4, of 16 numbers each")
+	case 2:
+		t.line("shr.u32 %%two, %%two, 8;")
+	default:
+		return
+	}
+	t.line("mov.b32 {%%lo, %%hi}, %%dm0; cvt.f32.f16 %%df, %%lo; cvt.f32.f16 %%mf, %%hi;")
+	t.line("and.b32 %%e, %%two, 15; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%df, %%df, %%sf; cvt.rn.f16x2.f32 %%scale, %%df, %%df; // d * scale")
+	t.line("bfe.u32 %%e, %%two, 4, 4; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%mf, %%mf, %%sf; neg.f32 %%mf, %%mf; cvt.rn.f16x2.f32 %%min, %%mf, %%mf; // -dm * minimum")
+}
+
+// twoOfQ6_K: a byte is a signed scale.
+func twoOfQ6_K(t *text, eight int) {
+	switch eight {
+	case 0:
+		t.line("selp.b32 %%two, %%s1, %%s0, %%odd; // scales of 16 numbers each")
+		t.line("bfe.s32 %%e, %%two, 0, 8;")
+	case 2:
+		t.line("bfe.s32 %%e, %%two, 8, 8;")
+	default:
+		return
+	}
+	t.line("cvt.rn.f32.s32 %%sf, %%e; cvt.f32.f16 %%df, %%d0; mul.rn.f32 %%df, %%df, %%sf; cvt.rn.f16x2.f32 %%scale, %%df, %%df; // d * scale")
+}
+
+// sixBitTurns: the next two scales of this unit, or those of the next pair of units.
+var sixBitTurns = []string{
+	"shf.r.wrap.b32 %s0, %s0, %s1, 12; shf.r.wrap.b32 %s1, %s1, %s2, 12; shr.u32 %s2, %s2, 12; // the next two scales",
+	"@%last shf.r.wrap.b32 %s0, %s0, %s1, 24; @%last shf.r.wrap.b32 %s1, %s1, %s2, 24; @%last shr.u32 %s2, %s2, 24; // of the next two units",
+}
+
+// twoOfQ3_K: the 96 bits that begin in %s0 are scales of 6 bits; of 48 bits for two turns
+// of two threads, the second thread's begin at bit 24.
+func twoOfQ3_K(t *text, eight int) {
+	switch eight {
+	case 0:
+		t.line("shf.r.wrap.b32 %%two, %%s0, %%s1, %%half; // scales + 32 of 16 numbers each, 6 bits")
+	case 2:
+		t.line("shr.u32 %%two, %%two, 6;")
+	default:
+		return
+	}
+	t.line("and.b32 %%e, %%two, 63; sub.s32 %%e, %%e, 32; cvt.rn.f32.s32 %%sf, %%e;")
+	t.line("mov.b32 {%%lo, %%hi}, %%s3; cvt.f32.f16 %%df, %%lo; mul.rn.f32 %%df, %%df, %%sf; cvt.rn.f16x2.f32 %%scale, %%df, %%df; // d * scale")
+}

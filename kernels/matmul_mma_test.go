@@ -1,0 +1,191 @@
+package kernels_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/potion-engine/potion/engine/format"
+	"github.com/potion-engine/potion/kernels"
+)
+
+// halfLimit is the NMSE that products of half precision may have: four times what is
+// measured, see TestHalfPrecision.
+func halfLimit(f format.Format) float64 {
+	switch f {
+	case format.BF16:
+		return 1.2e-5
+	case format.Q4_1, format.Q5_1, format.Q2_K, format.Q4_K, format.Q5_K: // with minima
+		return 2e-6
+	}
+	return 5e-7
+}
+
+// staged is x on the device as stage_* writes it.
+type staged struct {
+	h, unscale uint64
+	t          int
+}
+
+// stage launches stage_f16 or stage_bf16.
+func (r *rig) stage(f format.Format, x uint64, t, k int) staged {
+	r.Helper()
+	half, _ := kernels.HalfOf(f)
+	tp, kp := kernels.Staged(t, k)
+	s := staged{h: r.space(2 * tp * kp), t: t}
+	if half == "bf16" {
+		r.launch("stage_bf16", rows(tp), 0, s.h, x, uint32(k), uint32(t))
+		return s
+	}
+	s.unscale = r.space(4 * t)
+	r.launch("stage_f16", rows(tp), 0, s.h, s.unscale, x, uint32(k), uint32(t))
+	return s
+}
+
+// tensorProduct is y by matmul_FORMAT plus ending, from staged rows.
+func (r *rig) tensorProduct(ending string, size int, w testWeight, x staged, bias []float32) []float32 {
+	r.Helper()
+	y := r.space(4 * x.t * w.Rows)
+	args := []any{y, x.h}
+	if x.unscale != 0 {
+		args = append(args, x.unscale)
+	}
+	args = append(args, w.planes()...)
+	var biasAt uint64
+	if bias != nil {
+		biasAt = r.put(bias)
+	}
+	args = append(args, biasAt, uint32(w.Rows), uint32(w.Cols), uint32(x.t))
+	grid := [3]int{ceilDiv(w.Rows, size), ceilDiv(x.t, size), 1}
+	r.launch("matmul_"+strings.ToLower(w.Format.String())+ending, dim(grid), 0, args...)
+	r.stored(4 * x.t * w.Rows)
+	return r.floats(y, x.t*w.Rows)
+}
+
+// matmulTiles are the kernels by the ending of their names, with the size of their tiles.
+var matmulTiles = map[string]int{"_mma": 128, "_mma_64": 64}
+
+func TestMatmulMMA(t *testing.T) {
+	t.Parallel()
+	forFormats(t, func(t *testing.T, f format.Format) {
+		if _, ok := kernels.HalfOf(f); !ok {
+			t.Skip("multiplied in float32")
+		}
+		r := newRig(t)
+		block := f.BlockLen()
+		shapes := []struct{ n, k, t int }{
+			{1, block, 1}, {31, 2 * block, 12}, {33, 3 * block, 33}, {65, max(block, 160), 70}, {130, 256, 129}, {64, 512, 3},
+		}
+		if block == 1 {
+			for i, k := range []int{2, 3, 7, 8, 31, 33, 63, 64, 65, 97, 101, 128} {
+				shapes = append(shapes, struct{ n, k, t int }{13, k, 9 + i})
+			}
+		}
+		for i, s := range shapes {
+			w, x := r.weight(f, s.n, s.k), r.normal(s.t*s.k, 0.1, 1)
+			var bias []float32
+			if i%2 == 0 {
+				bias = r.normal(s.n, 0.1, 1)
+			}
+			stage := r.stage(f, r.put(x), s.t, s.k)
+			for ending, size := range matmulTiles {
+				y := r.tensorProduct(ending, size, w, stage, bias)
+				r.compareTo(halfLimit(f), fmt.Sprintf("%v%s: y [%d, %d], K = %d", f, ending, s.t, s.n, s.k), y, w, x, s.t, bias)
+			}
+		}
+	})
+}
+
+// compareTo is compare with a limit.
+func (r *rig) compareTo(limit float64, name string, y []float32, w testWeight, x []float32, t int, bias []float32) {
+	r.Helper()
+	r.same(name, y, reference(w, x, t, bias), limit)
+}
+
+// reference is y in float64.
+func reference(w testWeight, x []float32, t int, bias []float32) []float64 {
+	want := make([]float64, t*w.Rows)
+	for i := range want {
+		row, n := i/w.Rows, i%w.Rows
+		want[i] = w.Format.DotRef(w.row(n), x[row*w.Cols:(row+1)*w.Cols])
+		if bias != nil {
+			want[i] += float64(bias[n])
+		}
+	}
+	return want
+}
+
+func nmse(got []float32, want []float64) float64 {
+	var errors, power float64
+	for i, w := range want {
+		errors += (float64(got[i]) - w) * (float64(got[i]) - w)
+		power += w * w
+	}
+	return errors / power
+}
+
+// The accuracy that the kernels' headers state, on as long rows as models have.
+func TestHalfPrecision(t *testing.T) {
+	t.Parallel()
+	forFormats(t, func(t *testing.T, f format.Format) {
+		if _, ok := kernels.HalfOf(f); !ok {
+			t.Skip("multiplied in float32")
+		}
+		r := newRig(t)
+		const n, k, rows = 64, 4096, 8
+		w, x := r.weight(f, n, k), r.normal(rows*k, 0, 1)
+		y := r.tensorProduct("_mma_64", 64, w, r.stage(f, r.put(x), rows, k), nil)
+		got := nmse(y, reference(w, x, rows, nil))
+		t.Logf("NMSE %.2g", got)
+		if !(4*got < halfLimit(f)) {
+			t.Errorf("NMSE %.2g, limit %.2g", got, halfLimit(f)/4)
+		}
+	})
+}
+
+// Rows may be as large or small as float32 can be, and one row does not spoil another.
+func TestStageScales(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const n, k = 40, 96
+	scales := []float64{1, 0x1p100, 0x1p-100, 65504, 1e6, 0, 0x1p-140}
+	x := r.normal(len(scales)*k, 0, 1)
+	for i := range x {
+		x[i] *= float32(scales[i/k])
+	}
+	w := r.weight(format.Q8_0, n, k)
+	y := r.tensorProduct("_mma_64", 64, w, r.stage(format.Q8_0, r.put(x), len(scales), k), nil)
+	for i, s := range scales {
+		want := reference(testWeight{Layout: w.Layout, packed: w.packed}, x[i*k:(i+1)*k], 1, nil)
+		got := y[i*n : (i+1)*n]
+		if s == 0 {
+			for j, v := range got {
+				if v != 0 {
+					t.Fatalf("a row of zeros gives %v at %d", v, j)
+				}
+			}
+			continue
+		}
+		limit := 1e-6
+		if s < 0x1p-126 {
+			limit = 1e-3 // results with few digits of their own
+		}
+		if e := nmse(got, want); !(e < limit) {
+			t.Errorf("a row of numbers about %g: NMSE %.2g", s, e)
+		}
+	}
+	x[0], x[k] = float32(math.Inf(1)), float32(math.NaN())
+	y = r.tensorProduct("_mma_64", 64, w, r.stage(format.Q8_0, r.put(x), len(scales), k), nil)
+	for j := range n {
+		if v := float64(y[j]); !math.IsInf(v, 0) && !math.IsNaN(v) {
+			t.Errorf("infinity in row 0 gives %v", v)
+		}
+		if v := float64(y[n+j]); !math.IsNaN(v) {
+			t.Errorf("NaN in row 1 gives %v", v)
+		}
+		if v := float64(y[4*n+j]); math.IsInf(v, 0) || math.IsNaN(v) {
+			t.Errorf("row 4 gives %v", v)
+		}
+	}
+}
