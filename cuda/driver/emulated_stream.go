@@ -6,7 +6,7 @@ package driver
 import "C"
 
 import (
-	"fmt"
+	"errors"
 	"unsafe"
 
 	"github.com/potion-engine/potion/cuda/emulator"
@@ -213,8 +213,10 @@ func potion_emulated_cuLaunchKernel(h C.CUfunction, gx, gy, gz, bx, by, bz, shar
 		}
 		grid := emulator.Dim3{X: int(gx), Y: int(gy), Z: int(gz)}
 		block := emulator.Dim3{X: int(bx), Y: int(by), Z: int(bz)}
-		if r, why := k.check(grid, block, int(shared)); r != Success {
-			return m.fail(r, "launch of %s: %s", k.Name, why)
+		if err := k.context.gpu.CheckLaunch(k.Function, grid, block, int(shared)); errors.Is(err, emulator.ErrResources) {
+			return m.fail(LaunchOutOfResources, "%v", err)
+		} else if err != nil {
+			return m.fail(InvalidValue, "%v", err)
 		}
 		if len(k.Params) > 0 && params == nil {
 			return m.fail(InvalidValue, "launch of %s: no parameters, it takes %d", k.Name, len(k.Params))
@@ -230,22 +232,4 @@ func potion_emulated_cuLaunchKernel(h C.CUfunction, gx, gy, gz, bx, by, bz, shar
 			return s.context.gpu.Launch(k.Function, grid, block, int(shared), packed)
 		}})
 	})
-}
-
-// check applies the limits that hardware applies before it queues a launch.
-func (k *kernel) check(grid, block emulator.Dim3, shared int) (Result, string) {
-	threads := block.X * block.Y * block.Z // each below 2^32: checked one by one first
-	switch {
-	case grid.X < 1 || grid.Y < 1 || grid.Z < 1 || grid.X > 1<<31-1 || grid.Y > 65535 || grid.Z > 65535:
-		return InvalidValue, fmt.Sprintf("grid %v", grid)
-	case block.X < 1 || block.Y < 1 || block.Z < 1 || block.X > 1024 || block.Y > 1024 || block.Z > 64:
-		return InvalidValue, fmt.Sprintf("block %v", block)
-	case k.Required.X > 0 && block != k.Required:
-		return InvalidValue, fmt.Sprintf("block %v, the kernel says .reqntid %v", block, k.Required)
-	case threads > k.MaxThreads:
-		return LaunchOutOfResources, fmt.Sprintf("block %v, the kernel takes at most %d threads", block, k.MaxThreads)
-	case shared > k.dynamicLimit():
-		return InvalidValue, fmt.Sprintf("%d bytes of dynamic shared memory, %d are allowed (SetMaxDynamicShared)", shared, k.dynamicLimit())
-	}
-	return Success, ""
 }

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -9,32 +10,35 @@ import (
 
 const maxBlockLocal = 64 << 20 // bytes of local memory that a block is given
 
-// checkLaunch applies the limits of the hardware and of the kernel.
-func (d *Device) checkLaunch(f *Function, grid, block Dim3, shared int, params []byte) error {
+// ErrResources is in the error of a launch whose block has more threads, or takes more local
+// memory, than the device has room for.
+var ErrResources = errors.New("too many resources asked for")
+
+// CheckLaunch applies the limits of the device and of the kernel, as Launch does before it
+// runs anything.
+func (d *Device) CheckLaunch(f *Function, grid, block Dim3, shared int) error {
 	bad := func(format string, args ...any) error {
-		return fmt.Errorf("launch of %s: %s", f.Name, fmt.Sprintf(format, args...))
+		return fmt.Errorf("launch of %s: %w", f.Name, fmt.Errorf(format, args...))
 	}
 	switch {
 	case f.module.device != d:
 		return bad("the module is loaded on another device")
 	case grid.X < 1 || grid.Y < 1 || grid.Z < 1 || grid.X > 1<<31-1 || grid.Y > 65535 || grid.Z > 65535:
 		return bad("grid %v", grid)
-	case block.X < 1 || block.Y < 1 || block.Z < 1 || block.X > 1024 || block.Y > 1024 || block.Z > 64 || block.count() > 1024:
+	case block.X < 1 || block.Y < 1 || block.Z < 1 || block.X > 1024 || block.Y > 1024 || block.Z > 64:
 		return bad("block %v", block)
 	case f.Required.X > 0 && block != f.Required:
 		return bad("block %v, the kernel says .reqntid %v", block, f.Required)
 	case block.count() > f.MaxThreads:
-		return bad("block %v, the kernel says at most %d threads", block, f.MaxThreads)
+		return bad("%w: block %v, the kernel says at most %d threads", ErrResources, block, f.MaxThreads)
 	case f.LocalBytes*block.count() > maxBlockLocal:
-		return bad("%d bytes of local memory for each of %d threads: at most %d for a block", f.LocalBytes, block.count(), maxBlockLocal)
-	case len(params) != f.ParamBytes:
-		return bad("%d bytes of parameters, the kernel takes %d", len(params), f.ParamBytes)
+		return bad("%w: %d bytes of local memory for each of %d threads, at most %d for a block", ErrResources, f.LocalBytes, block.count(), maxBlockLocal)
 	}
 	f.mu.Lock()
 	allowed := max(d.cfg.SharedPerBlock-f.SharedStatic, f.dynamicAllowed)
 	f.mu.Unlock()
 	if shared < 0 || shared > allowed || f.SharedStatic > d.cfg.SharedPerBlock {
-		return bad("%d bytes of dynamic and %d of static shared memory: at most %d dynamic", shared, f.SharedStatic, allowed)
+		return bad("%d bytes of dynamic and %d of static shared memory: at most %d dynamic (Function.SetMaxDynamicShared)", shared, f.SharedStatic, allowed)
 	}
 	return nil
 }
@@ -43,8 +47,11 @@ func (d *Device) checkLaunch(f *Function, grid, block Dim3, shared int, params [
 // offset; shared is the size of the dynamic shared memory. A rule that the
 // kernel breaks is returned as a *Fault.
 func (d *Device) Launch(f *Function, grid, block Dim3, shared int, params []byte) error {
-	if err := d.checkLaunch(f, grid, block, shared, params); err != nil {
+	if err := d.CheckLaunch(f, grid, block, shared); err != nil {
 		return err
+	}
+	if len(params) != f.ParamBytes {
+		return fmt.Errorf("launch of %s: %d bytes of parameters, the kernel takes %d", f.Name, len(params), f.ParamBytes)
 	}
 	started := time.Now()
 	l := &launch{device: d, f: f, grid: grid, dim: block, dynamic: shared, params: params,

@@ -104,6 +104,27 @@ func TestModule(t *testing.T) {
 	}
 }
 
+// A register's name may begin like those of a range; it may not be one of them.
+func TestRegisterNames(t *testing.T) {
+	t.Parallel()
+	for declarations, twice := range map[string]string{
+		".reg .u64 %a; .reg .f32 %a<4>;":     "",
+		".reg .f32 %a<4>; .reg .u64 %a;":     "",
+		".reg .f32 %a<4>; .reg .u64 %a4;":    "",
+		".reg .u64 %a01; .reg .f32 %a<4>;":   "",
+		".reg .f32 %a<4>; .reg .u64 %a3;":    "%a3",
+		".reg .u64 %a3; .reg .f32 %a<4>;":    "%a3",
+		".reg .f32 %a<4>; .reg .f32 %a<2>;":  "%a0",
+		".reg .u64 %a; .reg .f32 %a;":        "%a",
+		".reg .f32 %a<4>; { .reg .u64 %a3;}": "",
+	} {
+		_, err := New(Config{}).Load(header + ".visible .entry k() {" + declarations + "ret; }")
+		if twice == "" && err != nil || twice != "" && (err == nil || !strings.Contains(err.Error(), twice+" is declared twice")) {
+			t.Errorf("%s: %v", declarations, err)
+		}
+	}
+}
+
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	d := New(Config{Memory: 1 << 20})

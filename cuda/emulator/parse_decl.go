@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/binary"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -41,9 +42,6 @@ func (p *parser) registers() error {
 		if err != nil {
 			return err
 		}
-		if _, dup := p.scope.names[t.text]; dup {
-			return errorAt(t.line, "%s is declared twice", t.text)
-		}
 		_, vector := specials[t.text+".x"]
 		if _, taken := specials[t.text]; taken || vector {
 			return errorAt(t.line, "%s is a special register", t.text)
@@ -56,11 +54,18 @@ func (p *parser) registers() error {
 			if err := p.expect(">"); err != nil {
 				return err
 			}
-			p.scope.ranges = append(p.scope.ranges, regRange{t.text, n, typ})
+			r := regRange{t.text, n, typ}
+			if name, dup := p.scope.clash(r); dup {
+				return errorAt(t.line, "%s is declared twice", name)
+			}
+			p.scope.ranges = append(p.scope.ranges, r)
 			if len(p.scope.ranges) > 256 {
 				return errorAt(t.line, "too many register declarations")
 			}
 		} else {
+			if p.scope.declared(t.text) {
+				return errorAt(t.line, "%s is declared twice", t.text)
+			}
 			r, err := p.newRegister(typ, t.text)
 			if err != nil {
 				return err
@@ -71,6 +76,40 @@ func (p *parser) registers() error {
 			return p.expect(";")
 		}
 	}
+}
+
+// declared reports whether the scope has a name, by itself or as one of a range.
+func (s *scope) declared(name string) bool {
+	_, ok := s.names[name]
+	for _, r := range s.ranges {
+		ok = ok || r.has(name)
+	}
+	return ok
+}
+
+// clash finds a name that the scope has already and that the range would declare again.
+func (s *scope) clash(r regRange) (string, bool) {
+	for name := range s.names {
+		if r.has(name) {
+			return name, true
+		}
+	}
+	for _, old := range s.ranges {
+		if old.prefix == r.prefix && min(old.count, r.count) > 0 {
+			return r.prefix + "0", true
+		}
+	}
+	return "", false
+}
+
+// has reports whether a name is one of the range's: the prefix and a number below count.
+func (r regRange) has(name string) bool {
+	tail, ok := strings.CutPrefix(name, r.prefix)
+	if !ok || tail == "" || len(tail) > 9 || tail[0] == '0' && len(tail) > 1 || tail[0] == '+' {
+		return false
+	}
+	n, err := strconv.ParseInt(tail, 10, 64)
+	return err == nil && n >= 0 && n < r.count
 }
 
 func (p *parser) scalarType() (scalar, error) {

@@ -1,10 +1,5 @@
 package emulator
 
-import (
-	"strconv"
-	"strings"
-)
-
 // register finds a declared register by name, in the innermost scope first.
 func (p *parser) register(name string) (int, bool) {
 	for s := p.scope; s != nil; s = s.parent {
@@ -12,12 +7,7 @@ func (p *parser) register(name string) (int, bool) {
 			return sym.reg, sym.v == nil
 		}
 		for _, r := range s.ranges {
-			tail, ok := strings.CutPrefix(name, r.prefix)
-			if !ok || tail == "" || len(tail) > 9 || tail[0] == '0' && len(tail) > 1 {
-				continue
-			}
-			n, err := strconv.ParseInt(tail, 10, 64)
-			if err != nil || n < 0 || n >= r.count {
+			if !r.has(name) {
 				continue
 			}
 			reg, err := p.newRegister(r.typ, name)

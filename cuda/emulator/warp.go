@@ -21,17 +21,17 @@ type warp struct {
 	t64     col64
 	carry   uint32
 
-	pc      int32
-	mask    uint32
-	limit   int32 // program counter of the next fragment
-	others  []fragment
-	live    uint32
-	state   warpState
-	now     int32 // the instruction that runs
-	began   int32 // the first one of the straight run it belongs to
-	err     error
-	steps   int64 // instructions before that run
-	counts  *Launch
+	pc     int32
+	mask   uint32
+	limit  int32 // program counter of the next fragment
+	others []fragment
+	live   uint32
+	state  warpState
+	now    int32 // the instruction that runs
+	began  int32 // the first one of the straight run it belongs to
+	err    error
+	steps  int64 // instructions before that run
+	counts *Launch
 
 	addr    col64
 	touched col64      // scratch of sectors
