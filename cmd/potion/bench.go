@@ -175,7 +175,7 @@ func (p *benchPlan) testsOf(path string) ([]bench.Test, error) {
 
 // context is c with the flags of one setup in place of the lists.
 func (s benchSetup) context(c *cli.Context) (*cli.Context, error) {
-	set, err := flagSet(&cli.Command{Name: "bench", Flags: append(deviceFlags(format.F16), quietFlag())})
+	set, err := flagSet(&cli.Command{Name: "bench", Flags: deviceFlags(format.F16)})
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,6 @@ func chatCommand() *cli.Command {
 		&cli.StringFlag{Name: "chat-template", Usage: "`FILE` with a Jinja template, or one of: " + strings.Join(chat.Names(), ", "), DefaultText: "the model's own"},
 		&cli.IntFlag{Name: "n", Aliases: []string{"tokens"}, Value: -1, Usage: "`TOKENS` of an answer at most; -1: until the context is full"},
 		&cli.StringSliceFlag{Name: "stop", Usage: "end an answer before this `STRING`; repeatable"},
-		quietFlag(),
 	)
 	return &cli.Command{
 		Name:      "chat",

@@ -42,7 +42,6 @@ counted from 1 here, from 0 in --json. TEXT may have up to 512 tokens. Examples:
 			&cli.IntFlag{Name: "top", Usage: "words to name in each place", Value: 6},
 			&cli.StringFlag{Name: "lens", Usage: "the lens of which `TOKENS` --json and --html have: all or token", DefaultText: fmt.Sprintf("all up to %d tokens", lensTokens)},
 			jsonFlag("print everything as one JSON object; --schema describes it"),
-			quietFlag(),
 			&cli.StringFlag{Name: "html", Usage: "write a page to look around in to `FILE`; it needs no network", Category: catOutput},
 			&cli.BoolFlag{Name: "schema", Usage: "print the JSON Schema of --json and do nothing else", Category: catOutput},
 		),

@@ -34,6 +34,7 @@ func deviceFlags(kv format.Format) []cli.Flag {
 		modelFlag(), deviceFlag(), requireFlag(), gpuLayersFlag(), threadsFlag(), activationsFlag(),
 		&cli.IntFlag{Name: "ctx", Aliases: []string{"c"}, Usage: "context in `TOKENS`", DefaultText: fmt.Sprintf("the model's, at most %d", defaultContext), Category: catModel},
 		&cli.StringFlag{Name: "kv", Value: strings.ToLower(kv.String()), Usage: "`FORMAT` of the KV cache: f32, f16 or q8_0", Category: catModel},
+		quietFlag(), verboseFlag(),
 	}
 }
 
@@ -59,6 +60,10 @@ func jsonFlag(usage string) cli.Flag {
 
 func quietFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no timings or progress", Category: catOutput}
+}
+
+func verboseFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "verbose", Usage: "tell more of the model, the device and what loading took", Category: catOutput}
 }
 
 // samplingFlags choose the next token.

@@ -21,7 +21,6 @@ func generateCommand() *cli.Command {
 		&cli.BoolFlag{Name: "parse-special", Usage: "take special tokens that are written in TEXT for what they mean"},
 		&cli.BoolFlag{Name: "no-echo", Usage: "print only what is generated, not TEXT before it", Category: catOutput},
 		jsonFlag("print events, one JSON object a line; the last one is the whole result"),
-		quietFlag(),
 	)
 	return &cli.Command{
 		Name:      "generate",

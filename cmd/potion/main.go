@@ -90,6 +90,7 @@ func newApp() *cli.App {
 			listCommand(),
 			rmCommand(),
 			completionCommand(),
+			manCommand(),
 		},
 	}
 	// urfave/cli would print the whole help to stdout, which is for results.

@@ -365,3 +365,18 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("no verdict: %s", text)
 	}
 }
+
+func TestVerbose(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"generate", "predict", "explain"} {
+		_, stderr, code := potion(t, "", command, "--device", "cpu", "--verbose", "Once upon a time")
+		if code != 0 {
+			t.Fatalf("%s: exit code %d: %s", command, code, stderr)
+		}
+		for _, want := range []string{"model: gpt2, ", "weights: Q8_0 ", "session: context ", "device: cpu, ", "load: file "} {
+			if !strings.Contains(stderr, want) {
+				t.Errorf("%s --verbose does not tell %q:\n%s", command, want, stderr)
+			}
+		}
+	}
+}

@@ -39,7 +39,7 @@ func openModel(c *cli.Context, o session.Options) (*opened, error) {
 // openModelContext is openModel with a context of n tokens, or if n is 0 of what the model
 // was trained for, at most most.
 func openModelContext(c *cli.Context, o session.Options, n, most int) (_ *opened, err error) {
-	begin := time.Now()
+	l := loading{begin: time.Now()}
 	m := &opened{}
 	defer func() {
 		if err != nil {
@@ -59,9 +59,11 @@ func openModelContext(c *cli.Context, o session.Options, n, most int) (_ *opened
 	if o.Context, err = contextSize(c, n, most, ck.Config()); err != nil {
 		return nil, err
 	}
+	l.done("file")
 	if m.backend, err = openDevice(c); err != nil {
 		return nil, err
 	}
+	l.done("device")
 	parts, err := m.place(c, ck, o)
 	if err != nil {
 		return nil, err
@@ -69,10 +71,15 @@ func openModelContext(c *cli.Context, o session.Options, n, most int) (_ *opened
 	if m.model, err = load(c, parts, ck); err != nil {
 		return nil, err
 	}
+	l.done("weights")
 	if m.runner, err = session.NewRunner(m.model, o); err != nil {
 		return nil, err
 	}
-	m.load = time.Since(begin)
+	l.done("session")
+	m.load = time.Since(l.begin)
+	if c.Bool("verbose") {
+		return m, m.describe(c.App.ErrWriter, ck, &l)
+	}
 	return m, nil
 }
 

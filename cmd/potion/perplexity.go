@@ -40,7 +40,6 @@ window but its first token, adds no BOS and counts the last, shorter window. Exa
 			&cli.StringFlag{Name: "kl-base", Usage: "`FILE` of a base model's predictions, as llama.cpp's --kl-divergence-base; written unless --kl is given"},
 			&cli.BoolFlag{Name: "kl", Usage: "read --kl-base and measure the divergence from it; the text is in it"},
 			jsonFlag(`print {"ppl","stderr","nll","scored",...}, with --kl the divergence as well`),
-			quietFlag(),
 		),
 		Action: measurePerplexity,
 	}

@@ -33,7 +33,6 @@ and its surprisal, -log2 p in bits (--unit nats: -ln p). Examples:
 			&cli.IntFlag{Name: "top", Usage: "likeliest tokens to name", DefaultText: "10, with --all 1"},
 			&cli.StringFlag{Name: "unit", Value: "bits", Usage: "of surprisal in the table: bits or nats"},
 			jsonFlag("print one JSON object: candidates, or with --all places, with probabilities and surprisal in bits and nats"),
-			quietFlag(),
 		),
 		Action: predict,
 	}
