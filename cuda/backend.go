@@ -26,6 +26,7 @@ type Backend struct {
 	staging  staging
 	step     deviceStep
 	lists    buffer // Gather's rows, Attend's rows of weights
+	products products
 	parts    buffer // results of parts of Attend and TopK, before they are merged
 	ops      operations
 	launches uint64

@@ -50,7 +50,9 @@ func open(o Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("device %d (%s): %w", o.Device, info.Name, err)
 	}
-	return newBackend(d, info, l), nil
+	b := newBackend(d, info, l)
+	b.products.plain = o.Float32Products
+	return b, nil
 }
 
 func openDriver(o Options) error {

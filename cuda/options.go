@@ -12,6 +12,11 @@ type Options struct {
 	// applies).
 	Device int
 
+	// Float32Products multiplies in float32 throughout. Without it, products of many rows
+	// with weights other than F32 run on tensor cores where the device has them: activations
+	// are rounded to f16 (bf16 for BF16 weights) and quantised weights to f16.
+	Float32Products bool
+
 	// Emulated asks for a device in software instead of a GPU. A process uses GPUs or
 	// emulated devices, not both.
 	Emulated bool

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/potion-engine/potion/engine/backendtest"
+	"github.com/potion-engine/potion/kernels"
 )
 
 // maxFlops leaves out cases that would take the emulator long; what they hold beyond
@@ -32,7 +33,7 @@ func TestParity(t *testing.T) {
 			t.Parallel()
 			b := openDevice(t, ordinary)
 			for _, c := range cases {
-				if r := c.Run(b, backendtest.Options{}); !r.Pass {
+				if r := c.Run(b, backendtest.Options{HalfActivations: b.compute >= kernels.TensorCores}); !r.Pass {
 					t.Error(r)
 				}
 				if err := b.Sync(); err != nil {
@@ -53,7 +54,7 @@ func TestParityInChunks(t *testing.T) {
 		if c.Flops > maxFlops && !large || i%5 != 0 && !large {
 			continue
 		}
-		if r := c.Run(b, backendtest.Options{}); !r.Pass {
+		if r := c.Run(b, backendtest.Options{HalfActivations: b.compute >= kernels.TensorCores}); !r.Pass {
 			t.Fatal(r)
 		}
 	}

@@ -36,6 +36,9 @@ func (b *Backend) NewWeight(f format.Format, rows, cols int, packed []byte) (eng
 			return nil, fmt.Errorf("%v: %w", f, err)
 		}
 	}
+	if err := b.readyProducts(f); err != nil {
+		return nil, fmt.Errorf("%v: %w", f, err)
+	}
 	layout, err := repack.New(f, rows, cols)
 	if err != nil {
 		return nil, fmt.Errorf("cuda: %w", err)

@@ -35,6 +35,9 @@ func HalfOf(f format.Format) (name string, ok bool) {
 	return "f16", true
 }
 
+// MatmulEndings are the endings that MatmulMMA chooses from.
+func MatmulEndings() []string { return []string{"_mma", "_mma_64"} }
+
 // MatmulMMA is the ending of the entry matmul_FORMAT_mma* for a product of T rows with a
 // weight of N rows, and its grid: large tiles, which read the least, where they keep most
 // multiprocessors busy, else small ones.
