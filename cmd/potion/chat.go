@@ -165,8 +165,12 @@ func (t *talker) lines(r io.Reader) error {
 
 // terminal talks with a person.
 func (t *talker) terminal() error {
-	// Ctrl-C is the answer's from here on, not the program's.
+	// Ctrl-C is the answer's from here on, not the program's; between answers it does nothing,
+	// so that the terminal is never left as readline has set it.
 	signal.Reset(os.Interrupt)
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
 	rl, err := readline.NewEx(&readline.Config{
 		Prompt: "> ", HistoryFile: historyFile(), Stdout: t.c.App.ErrWriter, Stderr: t.c.App.ErrWriter,
 		InterruptPrompt: "(Ctrl-D or /quit ends the talk)", AutoComplete: readline.NewPrefixCompleter(
@@ -176,6 +180,7 @@ func (t *talker) terminal() error {
 		return err
 	}
 	defer rl.Close()
+	defer context.AfterFunc(t.c.Context, func() { rl.Close() })() // wakes Readline
 	fmt.Fprintf(t.c.App.ErrWriter, "%s, context %d tokens. /help lists the commands.\n", t.m.file.Path(), t.m.runner.Context())
 	for t.c.Context.Err() == nil {
 		line, err := rl.Readline()
@@ -183,7 +188,7 @@ func (t *talker) terminal() error {
 			continue
 		}
 		if errors.Is(err, io.EOF) {
-			return nil
+			break
 		}
 		if err != nil {
 			return err
@@ -193,10 +198,10 @@ func (t *talker) terminal() error {
 			fmt.Fprintf(t.c.App.ErrWriter, "potion: %v\n", err)
 		}
 		if done {
-			return nil
+			break
 		}
 	}
-	return nil
+	return t.c.Context.Err()
 }
 
 // historyFile is where the lines typed are kept, or "" where there is no place.

@@ -105,7 +105,7 @@ func TestPullFails(t *testing.T) {
 		}
 	}
 	t.Setenv("HF_TOKEN", "")
-	if _, stderr, code := potion(t, "", "pull", "hf.co/org/tales"); code != exitFailed || !strings.Contains(stderr, "HF_TOKEN is not set") {
+	if _, stderr, code := potion(t, "", "pull", "hf.co/org/tales"); code != exitFailed || !strings.Contains(stderr, "no token was sent: set HF_TOKEN") {
 		t.Errorf("without a token: exit code %d, %s", code, stderr)
 	}
 	// A file beats a name of the hub.
