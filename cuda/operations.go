@@ -23,7 +23,7 @@ const formats = int(format.Q6_K) + 1
 
 // pageKernels are the kernels that read and write pages of one format.
 type pageKernels struct {
-	store, decode, prompt, any, weights *kernel
+	store, ropeStore, decode, prompt, any, weights *kernel
 }
 
 func (b *Backend) findOperations() operations {
@@ -46,11 +46,12 @@ func (b *Backend) findOperations() operations {
 	for _, f := range []format.Format{format.F32, format.F16, format.Q8_0} {
 		name := strings.ToLower(f.String())
 		o.pages[f] = &pageKernels{
-			store:   b.kernel("store_" + name),
-			decode:  b.kernel("attend_decode_" + name),
-			prompt:  b.kernel("attend_prompt_" + name),
-			any:     b.kernel("attend_any_" + name),
-			weights: b.kernel("attend_weights_" + name),
+			store:     b.kernel("store_" + name),
+			ropeStore: b.kernel("rope_store_" + name),
+			decode:    b.kernel("attend_decode_" + name),
+			prompt:    b.kernel("attend_prompt_" + name),
+			any:       b.kernel("attend_any_" + name),
+			weights:   b.kernel("attend_weights_" + name),
 		}
 	}
 	for _, f := range format.All() {

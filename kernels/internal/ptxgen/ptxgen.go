@@ -35,13 +35,13 @@ func Files() (map[string]string, error) {
 			return nil, err
 		}
 	}
-	for _, name := range []string{"layernorm", "rmsnorm", "softmax", "topk", "attend_combine"} {
+	for _, name := range []string{"layernorm", "rmsnorm", "rope", "softmax", "topk", "attend_combine"} {
 		if err := write(name, name, nil); err != nil {
 			return nil, err
 		}
 	}
 	for _, p := range pages() {
-		for _, op := range []string{"store", "attend_decode", "attend_prompt", "attend_any", "attend_weights"} {
+		for _, op := range []string{"store", "rope_store", "attend_decode", "attend_prompt", "attend_any", "attend_weights"} {
 			from := op
 			if op == "store" && p.Blocks {
 				from = "store_blocks"
