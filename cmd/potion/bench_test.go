@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -142,5 +143,28 @@ func TestBenchMistakes(t *testing.T) {
 		if code != test.code || !strings.Contains(stderr, test.want) {
 			t.Errorf("bench %q: exit code %d, %q; want %d, %q", test.args, code, stderr, test.code, test.want)
 		}
+	}
+}
+
+func TestBuildCommit(t *testing.T) {
+	t.Parallel()
+	for v, want := range map[string]string{
+		"0.1-170-gdfcf9ad": "dfcf9ad", "v1.2.3-4-g0123456789ab-dirty": "0123456789ab-dirty", "dfcf9ad": "dfcf9ad", "dfcf9ad-dirty": "dfcf9ad-dirty",
+		"devel": "", "v1.2.3": "", "1234": "",
+	} {
+		got := ""
+		if m := described.FindStringSubmatch(v); m != nil {
+			got = m[1] + m[2]
+		}
+		if got != want {
+			t.Errorf("version %s: commit %q, want %q", v, got, want)
+		}
+	}
+	stamped := []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef0123"}, {Key: "vcs.modified", Value: "true"}}
+	if got := stampedCommit(stamped); got != "0123456789ab-dirty" {
+		t.Errorf("stamped: %q", got)
+	}
+	if got := stampedCommit(nil); got != "" {
+		t.Errorf("not stamped: %q", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -176,18 +177,36 @@ func commandLine(c *cli.Context) string {
 
 const plainLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%"
 
-// buildCommit is the commit that the program was built from.
+// described is a version as git describe gives it: a tag and how far beyond, or a commit alone.
+var described = regexp.MustCompile(`^(?:.*-g)?([0-9a-f]{7,40})(-dirty)?$`)
+
+// buildCommit is the commit that the program was built from, as Go or else the Makefile has
+// written it down.
 func buildCommit() string {
-	commit, changed := "unknown", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision" && len(s.Value) >= 12:
-				commit = s.Value[:12]
-			case s.Key == "vcs.modified" && s.Value == "true":
-				changed = "-dirty"
-			}
+		if commit := stampedCommit(info.Settings); commit != "" {
+			return commit
 		}
+	}
+	if m := described.FindStringSubmatch(version); m != nil {
+		return m[1] + m[2]
+	}
+	return "unknown"
+}
+
+// stampedCommit is what go build has noted; "" if it was not asked to or saw no repository.
+func stampedCommit(settings []debug.BuildSetting) string {
+	commit, changed := "", ""
+	for _, s := range settings {
+		switch {
+		case s.Key == "vcs.revision" && len(s.Value) >= 12:
+			commit = s.Value[:12]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = "-dirty"
+		}
+	}
+	if commit == "" {
+		return ""
 	}
 	return commit + changed
 }

@@ -44,7 +44,10 @@ func parseDevice(s string) (device, error) {
 
 // openDevice opens the backend that --device names. auto takes the first GPU, or else the
 // CPU, and then says why.
-func openDevice(c *cli.Context) (engine.Backend, error) {
+func openDevice(c *cli.Context) (engine.Backend, error) { return openDeviceFor(c, exact(c)) }
+
+// openDeviceFor is openDevice; float32 keeps a GPU to it where it could be faster with less.
+func openDeviceFor(c *cli.Context, float32 bool) (engine.Backend, error) {
 	d, err := parseDevice(c.String("device"))
 	if err != nil {
 		return nil, err
@@ -61,9 +64,9 @@ func openDevice(c *cli.Context) (engine.Backend, error) {
 	case "cpu":
 		return checked(cpu.New(o))
 	case "emulated":
-		return checked(cuda.Open(cuda.Options{Emulated: true}))
+		return checked(cuda.Open(cuda.Options{Emulated: true, Float32Products: float32}))
 	}
-	b, err := cuda.Open(cuda.Options{Device: d.number})
+	b, err := cuda.Open(cuda.Options{Device: d.number, Float32Products: float32})
 	if err == nil {
 		return b, nil
 	}
@@ -73,6 +76,10 @@ func openDevice(c *cli.Context) (engine.Backend, error) {
 	tellFallback(c.App.ErrWriter, err)
 	return checked(cpu.New(o))
 }
+
+// exact says whether exact numbers are wanted: by commands that have keys and values in f32 by
+// themselves, and by --kv f32.
+func exact(c *cli.Context) bool { return strings.EqualFold(c.String("kv"), "f32") }
 
 // checked keeps a nil pointer from becoming an engine.Backend that is not nil.
 func checked[B engine.Backend](b B, err error) (engine.Backend, error) {

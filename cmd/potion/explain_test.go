@@ -158,24 +158,54 @@ func TestExplainFailures(t *testing.T) {
 	}
 }
 
-// The CUDA backend, here on the emulator, explains as the CPU does; windows included.
+// The CUDA backend, here on the emulator, explains every architecture as the CPU does.
 func TestExplainOnEveryDevice(t *testing.T) {
 	t.Parallel()
-	type explanation struct {
-		Attention [][][][]float64
-		Lens      []explain.Lens
+	const models = "../../engine/model/testdata/"
+	folders, err := os.ReadDir(models)
+	if err != nil {
+		t.Fatal(err)
 	}
-	read := func(device string) (e explanation) {
-		stdout, stderr, code := potion(t, "", "explain", "-m", "../../engine/model/testdata/gemma3/hf", "--ids", "5,9,200,31,7,7,150,22,91,14", "--lens", "token", "--json", "--device", device)
-		if strings.Contains(stderr, "built without CUDA") {
-			t.Skip("built without CUDA: there is no emulator to compare with")
+	for _, f := range folders {
+		if !f.IsDir() {
+			continue
 		}
-		if err := json.Unmarshal([]byte(stdout), &e); code != 0 || err != nil {
-			t.Fatalf("%s: exit code %d, %v: %s", device, code, err, stderr)
-		}
-		return e
+		t.Run(f.Name(), func(t *testing.T) {
+			t.Parallel()
+			folder := models + f.Name() + "/hf"
+			want, _ := explanationOn(t, "cpu", folder)
+			got, stderr := explanationOn(t, "emulated", folder)
+			if strings.Contains(stderr, "built without CUDA") {
+				t.Skip("built without CUDA: there is no emulator to compare with")
+			}
+			sameExplanation(t, got, want)
+		})
 	}
-	want, got := read("cpu"), read("emulated")
+}
+
+// explained is what explain --json says of attention and the lens.
+type explained struct {
+	Attention [][][][]float64
+	Lens      []explain.Lens
+}
+
+func explanationOn(t *testing.T, device, folder string) (e explained, stderr string) {
+	t.Helper()
+	stdout, stderr, code := potion(t, "", "explain", "-m", folder, "--ids", "5,9,200,31,7,7,150,22,91,14", "--lens", "token", "--json", "--device", device)
+	if strings.Contains(stderr, "built without CUDA") {
+		return e, stderr
+	}
+	if err := json.Unmarshal([]byte(stdout), &e); code != 0 || err != nil {
+		t.Fatalf("%s: exit code %d, %v: %s", device, code, err, stderr)
+	}
+	return e, stderr
+}
+
+func sameExplanation(t *testing.T, got, want explained) {
+	t.Helper()
+	if len(want.Attention) == 0 || len(got.Attention) != len(want.Attention) {
+		t.Fatalf("%d layers, want %d", len(got.Attention), len(want.Attention))
+	}
 	for l, layer := range want.Attention {
 		for h, head := range layer {
 			for i, row := range head {

@@ -33,7 +33,7 @@ func deviceFlags(kv format.Format) []cli.Flag {
 	return []cli.Flag{
 		modelFlag(), deviceFlag(), requireFlag(), gpuLayersFlag(), threadsFlag(), activationsFlag(),
 		&cli.IntFlag{Name: "ctx", Aliases: []string{"c"}, Usage: "context in `TOKENS`", DefaultText: fmt.Sprintf("the model's, at most %d", defaultContext), Category: catModel},
-		&cli.StringFlag{Name: "kv", Value: strings.ToLower(kv.String()), Usage: "`FORMAT` of the KV cache: f32, f16 or q8_0", Category: catModel},
+		&cli.StringFlag{Name: "kv", Value: strings.ToLower(kv.String()), Usage: "`FORMAT` of the KV cache: f32 (a GPU's products are in float32 then as well), f16 or q8_0", Category: catModel},
 		quietFlag(), verboseFlag(),
 	}
 }

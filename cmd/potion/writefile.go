@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -60,7 +62,11 @@ func create(path string) (f *os.File, place string, err error) {
 		}
 	}
 	if f, err = os.CreateTemp(filepath.Dir(place), ".potion-*"); err != nil {
-		return nil, "", fmt.Errorf("%s: %w", path, err)
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err // the name of a file for a while says nothing
+		}
+		return nil, "", fmt.Errorf("%s: no file can be made in %s: %w", path, filepath.Dir(place), err)
 	}
 	if err := f.Chmod(mode); err != nil {
 		f.Close()
