@@ -38,12 +38,16 @@ func (h *history) reset() {
 	h.tokens, h.oldest = h.tokens[:0], 0
 }
 
-// penalise applies stage 2 once to every token remembered. A count is negative
-// while its token is done.
-func (h *history) penalise(p Params, x []float32) {
+// has reports whether a token is remembered.
+func (h *history) has(id int32) bool { return h.counts != nil && h.counts[id] != 0 }
+
+// each yields every token remembered once, with its count. A count is negative while its
+// token is done.
+func (h *history) each(yield func(id int32, count int) bool) {
+	more := true
 	for _, id := range h.tokens {
-		if n := h.counts[id]; n > 0 {
-			x[id] = p.penalised(x[id], int(n))
+		if n := h.counts[id]; n > 0 && more {
+			more = yield(id, int(n))
 			h.counts[id] = -n
 		}
 	}

@@ -71,7 +71,9 @@ func kept(t *testing.T, p Params, logits []float32, history []int32) *Sampler {
 		s.Accept(id)
 	}
 	copy(s.logits, logits)
-	s.history.penalise(s.params, s.logits)
+	for _, c := range s.changes(nil) {
+		s.logits[c.ID] = c.apply(s.logits[c.ID])
+	}
 	if err := s.start(); err != nil {
 		t.Fatal(err)
 	}

@@ -64,8 +64,8 @@ func Defaults() Params {
 
 // Validate says which parameter is wrong for a vocabulary of the given size.
 func (p Params) Validate(vocab int) error {
-	if vocab <= 0 || vocab > maxVocab {
-		return fmt.Errorf("sample: a vocabulary of %d tokens; it must have 1 to %d", vocab, maxVocab)
+	if vocab <= 0 || vocab > MaxVocab {
+		return fmt.Errorf("sample: a vocabulary of %d tokens; it must have 1 to %d", vocab, MaxVocab)
 	}
 	for _, f := range []struct {
 		name      string
@@ -119,16 +119,26 @@ func biased(x, bias float32) float32 { return min(float32(x+bias), math.MaxFloat
 
 // penalised is stage 2 for one logit of a token that occurred count times.
 func (p Params) penalised(x float32, count int) float32 {
-	if r := p.RepeatPenalty; r != 0 && r != 1 {
-		if x > 0 {
-			x = float32(x / r)
-		} else {
-			x = float32(x * r)
-		}
+	if x > 0 {
+		x = float32(x / p.repeat())
+	} else {
+		x = float32(x * p.repeat())
 	}
+	return min(float32(x-p.penalty(count)), math.MaxFloat32)
+}
+
+// repeat is the repetition penalty, 1 if it is off.
+func (p Params) repeat() float32 {
+	if p.RepeatPenalty == 0 {
+		return 1
+	}
+	return p.RepeatPenalty
+}
+
+// penalty is what stage 2 subtracts from the logit of a token that occurred count times.
+func (p Params) penalty(count int) float32 {
 	penalty := float32(float32(float32(count)*p.FrequencyPenalty) + p.PresencePenalty)
-	penalty = min(max(penalty, -math.MaxFloat32), math.MaxFloat32)
-	return min(float32(x-penalty), math.MaxFloat32)
+	return min(max(penalty, -math.MaxFloat32), math.MaxFloat32)
 }
 
 func (p Params) minKeep() int { return max(p.MinKeep, 1) }

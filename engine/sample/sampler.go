@@ -3,6 +3,7 @@ package sample
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/bits"
 	"math/rand/v2"
@@ -17,7 +18,8 @@ type Sampler struct {
 	vocab   int
 	random  rand.PCG
 	history history
-	bias    []biasEntry
+	bias    map[int32]float32
+	changed []Change // what stages 1 and 2 do to this row
 
 	// The tokens still kept, in ascending order of ids.
 	ids     []int32
@@ -29,11 +31,6 @@ type Sampler struct {
 	buckets [1 << 11]uint64
 }
 
-type biasEntry struct {
-	id   int32
-	bias float32
-}
-
 // New returns a sampler for logits of vocab tokens, or the error of
 // [Params.Validate].
 func New(p Params, vocab int) (*Sampler, error) {
@@ -41,9 +38,7 @@ func New(p Params, vocab int) (*Sampler, error) {
 		return nil, err
 	}
 	s := &Sampler{params: p, vocab: vocab, history: newHistory(p, vocab)}
-	for id, b := range p.LogitBias {
-		s.bias = append(s.bias, biasEntry{id, b})
-	}
+	s.bias = maps.Clone(p.LogitBias)
 	s.params.LogitBias = nil
 	s.ids = make([]int32, vocab)
 	s.logits = make([]float32, vocab)
@@ -82,10 +77,11 @@ func (s *Sampler) Sample(logits []float32) (int32, error) {
 	}
 	x := s.logits
 	copy(x, logits)
-	for _, b := range s.bias {
-		x[b.id] = biased(x[b.id], b.bias)
+	s.changed = s.changes(s.changed[:0])
+	for i := range s.changed {
+		c := &s.changed[i]
+		x[c.ID] = c.apply(x[c.ID])
 	}
-	s.history.penalise(s.params, x)
 	if s.params.Temperature == 0 {
 		return greedy(x)
 	}

@@ -228,7 +228,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
-	if Defaults().Validate(0) == nil || Defaults().Validate(maxVocab+1) == nil {
+	if Defaults().Validate(0) == nil || Defaults().Validate(MaxVocab+1) == nil {
 		t.Error("a vocabulary of 0 or of too many tokens is accepted")
 	}
 }

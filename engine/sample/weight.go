@@ -6,8 +6,8 @@ const (
 	// weightBits is the position of the binary point of a weight: the best
 	// token weighs 2^40.
 	weightBits = 40
-	// maxVocab tokens of that weight sum to 2^63, within 64 bits.
-	maxVocab = 1 << 23
+	// MaxVocab tokens of that weight sum to 2^63, within 64 bits.
+	MaxVocab = 1 << 23
 )
 
 // weight is round(2^40 exp(-d)) for d >= 0.

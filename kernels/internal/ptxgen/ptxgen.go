@@ -17,7 +17,7 @@ var templates embed.FS
 
 // Files is the text of every generated kernel by file name.
 func Files() (map[string]string, error) {
-	tmpl, err := template.New("").Funcs(macros()).ParseFS(templates, "*.tmpl")
+	tmpl, err := template.New("").Funcs(macros()).Funcs(sampleMacros()).ParseFS(templates, "*.tmpl")
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func Files() (map[string]string, error) {
 			return nil, err
 		}
 	}
-	for _, name := range []string{"layernorm", "rmsnorm", "rope", "softmax", "topk", "attend_combine"} {
+	for _, name := range []string{"layernorm", "rmsnorm", "rope", "softmax", "topk", "attend_combine", "sample_best", "sample_few", "sample_cut", "sample_draw"} {
 		if err := write(name, name, nil); err != nil {
 			return nil, err
 		}
