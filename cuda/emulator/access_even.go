@@ -74,6 +74,9 @@ func (w *warp) loadEven(op *memOp, e even, counted bool) bool {
 	if counted {
 		w.counts.GlobalLoadSectors += evenSectors(w.addr[0], n)
 	}
+	if r.owners != nil {
+		r.touch(w.block.number, off, n)
+	}
 	w.fetchEven(op, e, r.data[off:off+n])
 	return true
 }
@@ -130,6 +133,9 @@ func (w *warp) storeEven(op *memOp) bool {
 	if w.block.checked {
 		r.mark(off, n)
 	}
+	if r.owners != nil {
+		r.touch(w.block.number, off, n)
+	}
 	w.counts.GlobalStoreSectors += evenSectors(w.addr[0], n)
 	p := r.data[off : off+n]
 	for e := range op.n {
@@ -153,6 +159,7 @@ func (w *warp) loadSharedEven(op *memOp, e even) bool {
 		return false
 	}
 	w.counts.SharedAccesses++
+	w.counts.SharedPasses += max(int64(width)/4, 1)
 	w.fetchEven(op, e, b.shared[a:a+n])
 	return true
 }

@@ -120,6 +120,7 @@ func (w *warp) loadGlobal(op *memOp, s space, m uint32) {
 		}
 		lanes &= m
 		m &^= lanes
+		w.touchLanes(r, lanes, width)
 		switch {
 		case op.strong:
 			w.fetchLocked(op, r, lanes)
@@ -174,6 +175,7 @@ func (w *warp) storeGlobal(op *memOp, m uint32) {
 		lanes &= m
 		m &^= lanes
 		w.define(r, lanes, width)
+		w.touchLanes(r, lanes, width)
 		for ; lanes != 0; lanes &= lanes - 1 {
 			l := bits.TrailingZeros32(lanes) & 31
 			if p := r.data[w.addr[l]-r.base:]; op.strong {

@@ -20,9 +20,11 @@ func (w *warp) sharedLanes(m uint32, width, align uint64) bool {
 	}
 	w.counts.SharedAccesses++
 	if width <= 4 && hi-lo+4 <= 128 {
+		w.counts.SharedPasses++
 		return true // no two words on one bank
 	}
 	passes, ideal := w.wavefronts(m, int(width))
+	w.counts.SharedPasses += passes
 	w.counts.BankConflicts += passes - ideal
 	return true
 }

@@ -62,6 +62,9 @@ func decodeCpAsync(b *builder, m *mods) error {
 			for ; m != 0; m &= m - 1 {
 				w.async.group[bits.TrailingZeros32(m)&31]++
 			}
+			if w.traffic {
+				w.flight.committed()
+			}
 		}
 		return b.count(0, 0)
 	case "wait_group":
@@ -72,10 +75,16 @@ func decodeCpAsync(b *builder, m *mods) error {
 			return b.fail("cp.async.wait_group takes a constant")
 		}
 		keep := int32(ops[0].value)
-		b.in.run = func(w *warp, _ *inst, m uint32) { w.arrive(m, keep, false) }
+		b.in.run = func(w *warp, _ *inst, m uint32) {
+			w.flight.waitGroups(int(keep))
+			w.arrive(m, keep, false)
+		}
 		return nil
 	case "wait_all":
-		b.in.run = func(w *warp, _ *inst, m uint32) { w.arrive(m, 0, true) }
+		b.in.run = func(w *warp, _ *inst, m uint32) {
+			w.flight.wait(w.flight.copied)
+			w.arrive(m, 0, true)
+		}
 		return b.count(0, 0)
 	}
 	return decodeCopy(b, m)
@@ -153,6 +162,8 @@ func (w *warp) copyAsync(dst, src *memOp, sizes int32, m uint32) {
 				return
 			}
 			w.counts.GlobalLoadBytes += int64(n)
+			w.touchLanes(r, lanes, n)
+			w.flight.copied = w.flight.now + 1
 			copy(c.data[:n], r.data[w.addr[l]-r.base:])
 		}
 		if w.block.checked {

@@ -71,6 +71,7 @@ func (b *block) prepare(l *launch) {
 			w.setSpecial(u)
 		}
 		w.regions = [8]*region{}
+		w.flight.now = 0
 	}
 }
 
@@ -86,6 +87,10 @@ func (b *block) total() *Launch {
 	for i := range b.prog.code {
 		n += b.runs[i]
 		b.counts.Instructions[b.prog.code[i].class] += n
+	}
+	for _, w := range b.warps {
+		b.counts.RoundTrips += w.flight.now
+		w.flight.now = 0
 	}
 	return &b.counts
 }
@@ -126,6 +131,10 @@ func (w *warp) reset() {
 	w.pc, w.mask, w.others = 0, w.live, w.others[:0]
 	w.state, w.err, w.steps, w.carry = stateReady, nil, 0, 0
 	w.async.reset()
+	if w.traffic = w.block.device.cfg.Traffic; w.traffic {
+		w.counts.RoundTrips += w.flight.now
+		w.flight.reset(w.prog.nreg)
+	}
 	for i := range w.knows {
 		w.knows[i] = w.block.start
 	}

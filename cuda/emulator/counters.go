@@ -64,8 +64,19 @@ type Launch struct {
 	SharedAccesses int64 // warp-wide
 	BankConflicts  int64 // wavefronts beyond those an access without conflicts takes
 	Barriers       int64 // arrivals of warps
+	SharedPasses   int64 // wavefronts in all
 	MatrixOps      int64 // multiply-adds of mma
+	MatrixOps8     int64 // those of 8-bit integers
+	SharedBytes    int   // shared memory of a block
 	HostTime       time.Duration
+
+	// Sampled is how many blocks ran where Device.Sample left some out, else 0. All counts
+	// but HostTime are then scaled up from those blocks.
+	Sampled int64
+
+	// With Config.Traffic only.
+	DistinctSectors int64   // touched by loads, stores and atomics, each counted once
+	RoundTrips      float64 // to memory, of all warps; see the package's description
 }
 
 // WarpInstructions is the sum over all classes.
@@ -103,7 +114,12 @@ func (l *Launch) add(o *Launch) {
 	l.SharedAccesses += o.SharedAccesses
 	l.BankConflicts += o.BankConflicts
 	l.Barriers += o.Barriers
+	l.SharedPasses += o.SharedPasses
 	l.MatrixOps += o.MatrixOps
+	l.MatrixOps8 += o.MatrixOps8
+	l.Sampled += o.Sampled
+	l.DistinctSectors += o.DistinctSectors
+	l.RoundTrips += o.RoundTrips
 	l.HostTime += o.HostTime
 }
 
@@ -146,7 +162,7 @@ func (d *Device) report(l *Launch) {
 		d.totals[l.Kernel] = sum
 	}
 	sum.add(l)
-	sum.Grid, sum.Block = l.Grid, l.Block
+	sum.Grid, sum.Block, sum.SharedBytes = l.Grid, l.Block, l.SharedBytes
 	f := d.onLaunch
 	d.mu.Unlock()
 	if f != nil {

@@ -201,6 +201,7 @@ func (w *warp) atomics(op *memOp, s space, m uint32, f atomicFn, x, y int32, red
 			if r == nil || !w.valued(r, lanes, width) {
 				return
 			}
+			w.touchLanes(r, lanes, width)
 			p = r.data[w.addr[l]-r.base:]
 			lock = w.block.device.memory.lockOf(w.addr[l])
 			lock.Lock()

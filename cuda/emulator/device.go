@@ -14,7 +14,7 @@ func (d Dim3) String() string { return fmt.Sprintf("(%d,%d,%d)", d.X, d.Y, d.Z) 
 func (d Dim3) count() int { return d.X * d.Y * d.Z }
 
 // Config describes the device to emulate. The zero value of every field but
-// Unchecked stands for the default named beside it.
+// the last two stands for the default named beside it.
 type Config struct {
 	Name                       string // "Potion emulated GPU"
 	ComputeMajor, ComputeMinor int    // 9.0
@@ -24,6 +24,7 @@ type Config struct {
 	SharedPerBlock             int    // 48 KiB: shared memory of a block without opting in
 	SharedPerBlockOptin        int    // 227 KiB: with Function.SetMaxDynamicShared
 	MaxInstructions            int64  // warp instructions of one warp before it counts as endless; 1<<26
+	Traffic                    bool   // counts DistinctSectors and RoundTrips, which takes time
 	Unchecked                  bool   // leaves out the checks for uninitialised values and races
 }
 
@@ -62,6 +63,7 @@ type Device struct {
 	mu       sync.Mutex
 	onLaunch func(Launch)
 	totals   map[string]*Launch
+	sample   int64
 }
 
 // New makes a device.
@@ -69,7 +71,7 @@ func New(c Config) *Device {
 	d := &Device{cfg: c.withDefaults(), totals: map[string]*Launch{}, loops: bestLoops()}
 	d.memory.limit = d.cfg.Memory
 	d.memory.next = globalBase
-	d.memory.checked = !d.cfg.Unchecked
+	d.memory.checked, d.memory.traffic = !d.cfg.Unchecked, d.cfg.Traffic
 	return d
 }
 

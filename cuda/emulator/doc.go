@@ -52,6 +52,16 @@
 //   - cp.async data arrives when it is waited for, never earlier.
 //   - Memory is consistent: a missing fence between blocks is not found.
 //
+// # What is counted
+//
+// Every launch counts its instructions by class, bytes, sectors, bank conflicts and more
+// (Launch, OnLaunch, Totals); the counts follow from program and data alone. Device.Sample
+// has large launches run a sample of their blocks. With Config.Traffic the distinct sectors
+// are counted, too, and the round trips to memory that each warp would wait for if loads took
+// one round trip and all else no time: a chain of three loads is three, three loads whose
+// values are used after the last of them are one. Bytes over round trips is what a warp has on
+// its way at a time, in the order of the text; a compiler may move loads further forward.
+//
 // # What is checked
 //
 // Bounds and alignment always, by allocation; allocations lie a mebibyte apart

@@ -56,7 +56,10 @@ func (d *Device) Launch(f *Function, grid, block Dim3, shared int, params []byte
 	started := time.Now()
 	l := &launch{device: d, f: f, grid: grid, dim: block, dynamic: shared, params: params,
 		blocks: int64(grid.X) * int64(grid.Y) * int64(grid.Z)}
-	n := int(min(int64(d.cfg.Threads), l.blocks))
+	d.mu.Lock()
+	l.choose(d.sample)
+	d.mu.Unlock()
+	n := int(min(int64(d.cfg.Threads), l.runs))
 	var wg sync.WaitGroup
 	for range n - 1 {
 		wg.Go(l.work)
@@ -67,7 +70,15 @@ func (d *Device) Launch(f *Function, grid, block Dim3, shared int, params []byte
 		return l.err
 	}
 	c := &l.counts
+	if l.runs < l.blocks {
+		c.Sampled = l.runs
+		c.scale(float64(l.blocks) / float64(l.runs))
+	}
+	if d.cfg.Traffic {
+		c.DistinctSectors = d.memory.distinct(float64(l.blocks) / float64(l.runs))
+	}
 	c.Kernel, c.Grid, c.Block, c.Launches = f.Name, grid, block, 1
+	c.SharedBytes = f.SharedStatic + shared
 	c.Blocks, c.Warps = l.blocks, l.blocks*int64((block.count()+31)/32)
 	c.HostTime = time.Since(started)
 	d.report(c)
@@ -83,6 +94,7 @@ type launch struct {
 	dynamic int
 	params  []byte
 	blocks  int64
+	runs    int64 // of these
 	next    atomic.Int64
 	failed  atomic.Bool
 
@@ -102,9 +114,10 @@ func (l *launch) work() {
 	b.prepare(l)
 	for !l.failed.Load() {
 		n := l.next.Add(1) - 1
-		if n >= l.blocks {
+		if n >= l.runs {
 			break
 		}
+		n = l.block(n)
 		if err := b.run(n); err != nil {
 			l.failed.Store(true)
 			l.mu.Lock()

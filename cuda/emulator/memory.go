@@ -20,6 +20,7 @@ type region struct {
 	data    []byte
 	defined []uint32
 	full    atomic.Bool // every byte is defined
+	owners  *owners     // with Config.Traffic
 	name    string
 	freed   bool
 }
@@ -34,6 +35,7 @@ type memory struct {
 	used    int64
 	limit   int64
 	checked bool
+	traffic bool
 	locks   [64]atomicLock // of atomics, by sector
 }
 
@@ -66,6 +68,9 @@ func (m *memory) alloc(n, align int64, name string) (*region, error) {
 		r.defined = make([]uint32, (n+31)/32)
 	} else {
 		r.full.Store(true)
+	}
+	if m.traffic {
+		r.owners = &owners{of: make([]uint32, (n+31)/32)}
 	}
 	m.next = base + uint64(n) + allocGap
 	m.used += n

@@ -134,6 +134,9 @@ type matrices[T float64 | int32] struct {
 
 func gather[T float64 | int32](x *matrixOp, w *warp, f *matrices[T], load func(t scalar, v uint32, e int) T) {
 	w.counts.MatrixOps += int64(x.m * x.k * 8)
+	if perReg(x.ta) == 4 {
+		w.counts.MatrixOps8 += int64(x.m * x.k * 8)
+	}
 	for r, col := range x.a {
 		c := w.s32(col)
 		for l, v := range c {

@@ -39,6 +39,8 @@ type warp struct {
 	local   []byte
 	localOK []bool
 	async   asyncCopies
+	flight  flight
+	traffic bool
 
 	// The order of memory accesses; see shadow.go.
 	knows  []uint32 // of each warp: accesses before this stamp are ordered before ours
@@ -179,6 +181,9 @@ func (w *warp) execute(end int64) {
 			m &= w.p[in.guard] ^ in.neg
 		}
 		w.counts.ThreadInstructions += int64(bits.OnesCount32(m))
+		if w.traffic {
+			w.follow(in)
+		}
 		if !w.steer(in, m, end) {
 			return
 		}
@@ -208,6 +213,9 @@ func (w *warp) straight(stop int32) bool {
 		}
 		if len(in.checks) != 0 && !w.inputs(in, m) {
 			return false
+		}
+		if w.traffic {
+			w.follow(in)
 		}
 		in.run(w, in, m)
 		if w.err != nil {
