@@ -12,12 +12,9 @@ type weightKernels struct {
 	embed, matvec, matmul *kernel
 }
 
-// matvecWarps is how many warps a block of matvec_* has.
-const matvecWarps = 4
-
-// fewRows is up to how many rows Linear multiplies one by one, with matvec: the weights
-// come out of the L2 cache for all rows but the first, while a tile of matmul computes 64
-// rows whether they are there or not.
+// fewRows is up to how many rows are multiplied one by one, with matvec: the weights come
+// out of the L2 cache for all rows but the first, while a tile of matmul computes 64 rows
+// whether they are there or not.
 const fewRows = 8
 
 // Linear launches matvec_<format of the weight> for few rows, matmul_<format> for many.
@@ -25,30 +22,77 @@ func (b *Backend) Linear(y, x engine.Tensor, weight engine.Weight, bias engine.T
 	const op = "Linear"
 	engine.CheckLinear(y, x, weight, bias)
 	w := b.ownWeight(op, weight)
-	parts, rows := matvecPlan(&w.layout, b.info.Units)
-	blocks := ceilDiv(w.Rows(), rows*(matvecWarps/parts))
-	if x.Rows() > fewRows || blocks > maxGridY {
+	if x.Rows() > fewRows {
 		b.matmulInto(op, y, x, w, optional(op, "bias", bias))
 		return
 	}
-	a := b.arguments.none()
-	a.add(address(op, "y", y), address(op, "x", x))
-	a.planes(w)
-	a.add(optional(op, "bias", bias), uint64(w.Rows()), uint64(w.Cols()), uint64(parts), uint64(rows))
-	b.launch(b.ops.weights[w.Format()].matvec, x.Rows(), blocks, 1, 0, a.list()...)
+	c := matvecCall{op: op, x: x}
+	c.add(address(op, "y", y), w, optional(op, "bias", bias))
+	b.matvec(&c)
 }
 
-// matvecPlan chooses how many of a block's warps share the numbers of the same rows, and
-// how many rows those are: as many rows as leave two blocks for every multiprocessor,
-// because a lane loads its part of x once for all of them.
-func matvecPlan(l *repack.Layout, units int) (parts, rows int) {
-	first := l.Planes[0]
-	unit := max(first.Numbers, repack.RowAlign/first.Bytes) // numbers of a row that a lane has
-	for parts = 1; parts < matvecWarps && l.Cols >= 2*parts*32*unit; parts *= 2 {
+// matvecCall is what matvec_* is to do with one or more weights of one format.
+type matvecCall struct {
+	op   string
+	verb repack.MatvecVerb
+	x    engine.Tensor
+	norm *engine.Norm
+
+	n      int // weights
+	y      [3]uint64
+	weight [3]*weight
+	bias   [3]uint64
+}
+
+// add appends a weight, of which the first one's y counts where two make one y.
+func (c *matvecCall) add(y uint64, w *weight, bias uint64) {
+	c.y[c.n], c.weight[c.n], c.bias[c.n] = y, w, bias
+	c.n++
+}
+
+// rows is N_i of the call: 0 for a weight that is not there, or that follows a gate.
+func (c *matvecCall) rows(i int) int {
+	if i >= c.n || i > 0 && c.verb.Gated() {
+		return 0
 	}
-	for rows = 32; rows > 4 && ceilDiv(l.Rows, rows*(matvecWarps/parts)) < 2*units; rows /= 2 {
+	return c.weight[i].Rows()
+}
+
+// matvec queues a call.
+func (b *Backend) matvec(c *matvecCall) {
+	w := c.weight[0]
+	l := w.layout.Matvec(c.verb, c.x.Rows(), b.info.Units, c.rows(1), c.rows(2))
+	var at [3]uint64
+	for i := range c.n {
+		at[i] = c.weight[i].addr
 	}
-	return parts, rows
+	kind, eps := uint64(0), uint64(0)
+	var gain, shift uint64
+	if c.norm != nil {
+		kind, eps = 1+uint64(c.norm.Kind), bits(c.norm.Eps)
+		gain, shift = address(c.op, "gain", c.norm.Gain), optional(c.op, "the norm's bias", c.norm.Bias)
+	}
+	a := b.arguments.none()
+	a.add(c.y[:]...)
+	a.add(address(c.op, "x", c.x))
+	a.add(at[:]...)
+	a.add(c.bias[:]...)
+	a.add(gain, shift, uint64(c.rows(0)), uint64(c.rows(1)), uint64(c.rows(2)), uint64(w.Cols()),
+		uint64(l.Parts), uint64(l.Rows), uint64(l.Abreast), uint64(c.verb), kind, eps)
+	b.launch(b.ops.weights[w.Format()].matvec, l.Grid[0], l.Grid[1], 1, 0, a.list()...)
+}
+
+// normed queues the norm of many rows, for products that follow it: x itself, or s.Row.
+func (b *Backend) normed(x engine.Tensor, norm *engine.Norm, s *engine.Scratch) engine.Tensor {
+	switch {
+	case norm == nil:
+		return x
+	case norm.Kind == engine.NormLayer:
+		b.LayerNorm(s.Row, x, norm.Gain, norm.Bias, norm.Eps)
+	default:
+		b.RMSNorm(s.Row, x, norm.Gain, norm.Eps)
+	}
+	return s.Row
 }
 
 // arguments collects the arguments of a kernel whose number depends on a format.

@@ -74,7 +74,7 @@ func dim(grid [3]int) emulator.Dim3 { return emulator.Dim3{X: grid[0], Y: grid[1
 // product runs matvec or matmul on t rows of x and returns y.
 func (r *rig) product(op string, w testWeight, x []float32, t int, bias []float32) []float32 {
 	r.Helper()
-	return r.productAt(op, w, r.put(x), t, bias, w.Matvec(t))
+	return r.productAt(op, w, r.put(x), t, bias, w.Matvec(repack.MatvecProject, t, multiprocessors, 0, 0))
 }
 
 // productAt is product with x on the device and a choice of matvec's launch.
@@ -85,18 +85,41 @@ func (r *rig) productAt(op string, w testWeight, x uint64, t int, bias []float32
 	if bias != nil {
 		biasAt = r.put(bias)
 	}
-	args := append([]any{y, x}, w.planes()...)
-	args = append(args, biasAt, uint32(w.Rows), uint32(w.Cols))
 	entry := op + "_" + strings.ToLower(w.Format.String())
 	if op == "matvec" {
-		r.launch(entry, dim(l.Grid), 0, append(args, l.Parts, l.Rows)...)
+		c := matvecCall{launch: l, x: x, cols: w.Cols, y: [3]uint64{y}, w: [3]uint64{w.at}, bias: [3]uint64{biasAt}, rows: [3]int{w.Rows}}
+		r.launch(entry, dim(l.Grid), 0, c.arguments()...)
 	} else {
-		r.launch(entry, dim(w.MatmulGrid(t)), 0, append(args, uint32(t))...)
+		args := append([]any{y, x}, w.planes()...)
+		r.launch(entry, dim(w.MatmulGrid(t)), 0, append(args, biasAt, uint32(w.Rows), uint32(w.Cols), uint32(t))...)
 	}
 	if stored := int64(4 * t * w.Rows); r.last.GlobalStoreBytes != stored {
 		r.Errorf("%s: %d bytes stored, want %d", entry, r.last.GlobalStoreBytes, stored)
 	}
 	return r.floats(y, t*w.Rows)
+}
+
+// multiprocessors is what launches are worked out for, unless a test says otherwise.
+const multiprocessors = 128
+
+// matvecCall is the arguments of matvec_*.
+type matvecCall struct {
+	launch      repack.MatvecLaunch
+	verb        repack.MatvecVerb
+	y           [3]uint64
+	x           uint64
+	w, bias     [3]uint64
+	gain, shift uint64
+	rows        [3]int
+	cols        int
+	norm        uint32
+	eps         float32
+}
+
+func (c matvecCall) arguments() []any {
+	return []any{c.y[0], c.y[1], c.y[2], c.x, c.w[0], c.w[1], c.w[2], c.bias[0], c.bias[1], c.bias[2], c.gain, c.shift,
+		uint32(c.rows[0]), uint32(c.rows[1]), uint32(c.rows[2]), uint32(c.cols),
+		c.launch.Parts, c.launch.Rows, c.launch.Abreast, uint32(c.verb), c.norm, c.eps}
 }
 
 // checkProduct compares y with float64 sums and with a second call, bit by bit.
@@ -191,7 +214,7 @@ func TestMatvecLaunches(t *testing.T) {
 			for _, parts := range []int{1, 2, 4} {
 				for _, each := range []int{4, 8, 16, 32} {
 					blocks := (n + each*4/parts - 1) / (each * 4 / parts)
-					l := repack.MatvecLaunch{Grid: [3]int{rows, blocks, 1}, Parts: uint32(parts), Rows: uint32(each)}
+					l := repack.MatvecLaunch{Grid: [3]int{blocks, rows, 1}, Parts: uint32(parts), Rows: uint32(each), Abreast: 1}
 					y := r.productAt("matvec", w, at, rows, bias, l)
 					r.compare(fmt.Sprintf("%v, %d parts, %d rows", f, parts, each), y, w, x, rows, bias)
 				}
@@ -212,7 +235,7 @@ func TestProductsOfMisalignedX(t *testing.T) {
 				w, x := r.weight(f, n, k), r.normal(1+rows*k, 0.1, 1)
 				at := r.put(x) + 4
 				for _, op := range []string{"matvec", "matmul"} {
-					y := r.productAt(op, w, at, rows, nil, w.Matvec(rows))
+					y := r.productAt(op, w, at, rows, nil, w.Matvec(repack.MatvecProject, rows, multiprocessors, 0, 0))
 					r.compare(fmt.Sprintf("%s %v, K = %d", op, f, k), y, w, x[1:], rows, nil)
 				}
 			}
@@ -276,7 +299,7 @@ func TestMatvecTraffic(t *testing.T) {
 		const n, k = 256, 4096
 		w, x := r.weight(f, n, k), r.normal(k, 0.1, 1)
 		r.product("matvec", w, x, 1, nil)
-		l := w.Matvec(1)
+		l := w.Matvec(repack.MatvecProject, 1, multiprocessors, 0, 0)
 		// A warp loads its x once for all its rows, in pieces of 16 bytes that lie a unit
 		// apart, so that each sector is asked for twice (once where a unit is one piece).
 		groups := int64(n) / int64(l.Rows)
@@ -314,7 +337,6 @@ func TestWeightKernelsFitLayouts(t *testing.T) {
 			block         int
 			before, after []string
 		}{
-			{"matvec", repack.MatvecBlock, []string{"y", "x"}, []string{"bias", "N", "K", "parts", "rows"}},
 			{"matmul", repack.MatmulBlock, []string{"y", "x"}, []string{"bias", "N", "K", "T"}},
 			{"embed", repack.EmbedBlock, []string{"y", "index"}, []string{"K", "scale"}},
 		} {

@@ -1,6 +1,10 @@
 package repack
 
-import "github.com/potion-engine/potion/engine/format"
+import (
+	"math"
+
+	"github.com/potion-engine/potion/engine/format"
+)
 
 // Blocks of the kernels, in threads, as their .reqntid says.
 const (
@@ -9,25 +13,41 @@ const (
 	EmbedBlock  = 128
 )
 
+// MatvecVerb says what matvec_* does with its sums: the kernel's parameter verb.
+type MatvecVerb uint32
+
+// The verbs, as the headers of matvec_*.ptx number them.
+const (
+	MatvecProject    MatvecVerb = iota
+	MatvecAccumulate            // y + sums
+	MatvecAccumulateNorm
+	MatvecSwiGLU
+	MatvecGeGLU
+	MatvecGELU
+)
+
+// Gated says that two weights of as many rows make one y.
+func (v MatvecVerb) Gated() bool { return v == MatvecSwiGLU || v == MatvecGeGLU }
+
 const (
 	matvecWarps = MatvecBlock / 32
-	minRows     = 4     // of w that a warp goes through
-	maxRows     = 32    // the kernel's shared memory has a cell for each
-	gridLimit   = 65535 // of a grid's y
-	// enoughWarps is how many warps a product should have before each of them gets more
-	// rows: about a dozen for each multiprocessor of a large GPU, which with four loads
-	// of 16 bytes a lane cover the memory's latency.
-	enoughWarps = 1536
+	maxSums     = 32 // of a warp: the kernel's shared memory has room for so many
+	minTurns    = 4  // a warp goes through at least so many rows one after another
+	minWidth    = 4  // lanes that share a row
+	// enoughWarps is how many warps a multiprocessor should have before each of them gets
+	// more rows: with four loads of 16 bytes a lane they cover the memory's latency.
+	enoughWarps = 12
 
-	// MaxRows is the greatest number of rows of a weight that a grid reaches.
-	MaxRows = gridLimit * matvecWarps * maxRows
+	// MaxRows is the greatest number of rows of a weight: a grid reaches them all.
+	MaxRows = math.MaxInt32
 )
 
 // MatvecLaunch is how to launch matvec_FORMAT.
 type MatvecLaunch struct {
-	Grid  [3]int
-	Parts uint32 // warps that share the columns of a row: the kernel's parameter parts
-	Rows  uint32 // rows of w that a warp goes through: the kernel's parameter rows
+	Grid    [3]int
+	Parts   uint32 // warps that share the columns of a row: the kernel's parameter parts
+	Rows    uint32 // sums of a warp: the kernel's parameter rows
+	Abreast uint32 // rows side by side in a warp: the kernel's parameter abreast
 }
 
 // unit is how many numbers of a row a lane of matvec owns: what a 16-byte load of floats
@@ -44,30 +64,37 @@ func unit(f format.Format) int {
 	return 32
 }
 
-// Matvec is the launch for t rows of x. Any t is right, but the weights are read once for
-// each row of x, so that from about nine rows on matmul is faster.
+// Matvec is the launch for t rows of x on a device of so many multiprocessors, for a
+// weight of this layout and up to two more of its format with as many columns and the
+// given rows, 0 for none. A weight that follows a gate has no rows of its own here. Any
+// t is right, but the weights are read once for each row of x.
 //
-// A warp covers 32 units of a row at a time. Several warps share a row when that keeps
-// them at work at least 7/8 of the time, and a warp goes through as many rows as leaves
-// enough warps for the device, because x is loaded once for all of them.
-func (l Layout) Matvec(t int) MatvecLaunch {
-	turns := ceil(l.Cols, 32*unit(l.Format)) // of one warp alone
+// A warp covers 32 units of a row at a time, or several short rows side by side. Several
+// warps share a row when that keeps them at work at least 7/8 of the time, and a warp goes
+// through as many rows as leaves enough warps for the device, because x is loaded once for
+// all of them.
+func (l Layout) Matvec(verb MatvecVerb, t, multiprocessors, second, third int) MatvecLaunch {
+	sums := 1 // of a row
+	if verb.Gated() {
+		sums = 2
+	}
+	units := ceil(l.Cols, unit(l.Format))
+	abreast := 1
+	for abreast < 32/minWidth && 2*abreast*units <= 32 && maxSums/sums >= 2*abreast*minTurns {
+		abreast *= 2
+	}
+	turns := ceil(units, 32) // of one warp alone
 	parts := matvecWarps
 	for parts > 1 && 7*parts*ceil(turns, parts) > 8*turns {
 		parts /= 2
 	}
-	rows := maxRows
-	for rows > minRows && parts*ceil(l.Rows, rows) < enoughWarps {
+	rows, least := maxSums, sums*abreast*minTurns
+	for rows > least && t*parts*ceil(sums*(l.Rows+second+third), rows) < enoughWarps*multiprocessors {
 		rows /= 2
 	}
-	blocks := func() int { return ceil(l.Rows, rows*matvecWarps/parts) }
-	for blocks() > gridLimit && rows < maxRows {
-		rows *= 2
-	}
-	for blocks() > gridLimit && parts > 1 {
-		parts /= 2
-	}
-	return MatvecLaunch{[3]int{t, blocks(), 1}, uint32(parts), uint32(rows)}
+	each := rows / sums * matvecWarps / parts
+	blocks := ceil(l.Rows, each) + ceil(second, each) + ceil(third, each)
+	return MatvecLaunch{[3]int{blocks, t, 1}, uint32(parts), uint32(rows), uint32(abreast)}
 }
 
 // MatmulGrid is the grid of matmul_FORMAT for t rows of x: blocks of 64 x 64 numbers of y.

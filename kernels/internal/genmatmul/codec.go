@@ -16,12 +16,13 @@ type codec struct {
 	value    string   // how a number comes about
 	picture  []string // what is in a record
 	origin   int      // the code that stands for 0
+	bits     int      // of a code, if matvec puts it into the upper bits of a mantissa
 	sums     int      // matvec needs the sum of every so many x of a unit; 0 if none
 
-	row   func(t *text, set string) // matvec: partial sum of one row from register set
-	eight func(t *text)             // matmul, embed: w0..w7 from the registers that load filled
-	load  func(t *text)             // matmul, embed: loads what piece %piece (8 numbers) of a row needs
-	regs  []string                  // matmul, embed: declarations of these registers
+	row   func(c codec, t *text, set string) // matvec: partial sum of one row from register set
+	eight func(t *text)                      // matmul, embed: w0..w7 from the registers that load filled
+	load  func(t *text)                      // matmul, embed: loads what piece %piece (8 numbers) of a row needs
+	regs  []string                           // matmul, embed: declarations of these registers
 }
 
 // plane is a matrix of records.
@@ -120,15 +121,16 @@ func (t *text) toFloats(dst string, from int, c, origin string) {
 	t.line("%s", strings.Join(subs, " "))
 }
 
-// dot adds v0..v3 times x[from..from+3] to a sum, or starts it.
-func (t *text) dot(sum string, from int, start bool) {
+// dot makes sum = v0..v3 times x[from..from+3] + begin, "" for nothing.
+func (t *text) dot(sum string, from int, begin string) {
 	var fmas []string
 	for i := range 4 {
-		if start && i == 0 {
+		if begin == "" {
 			fmas = append(fmas, fmt.Sprintf("mul.f32 %s, %%v0, %%x%d;", sum, from))
-			continue
+		} else {
+			fmas = append(fmas, fmt.Sprintf("fma.rn.f32 %s, %%v%d, %%x%d, %s;", sum, i, from+i, begin))
 		}
-		fmas = append(fmas, fmt.Sprintf("fma.rn.f32 %s, %%v%d, %%x%d, %s;", sum, i, from+i, sum))
+		begin = sum
 	}
 	t.line("%s", strings.Join(fmas, " "))
 }

@@ -1,7 +1,5 @@
 package main
 
-import "fmt"
-
 // codecs are the formats, in the order of package format.
 func codecs() []codec {
 	d := plane{"d", 32, 2}
@@ -10,9 +8,6 @@ func codecs() []codec {
 	pairsOf64 := plane{"q", 64, 16}
 	high := plane{"h", 32, 4}
 	record := plane{"s", 256, 16}
-
-	nibbleQuad := func(set string, i int) string { return nibbles("%q"+set, i) }
-	fiveBits := func(set string, i int) string { return nibbles("%q"+set, i) + more("%h"+set, i, 1, 4) }
 	return []codec{
 		{
 			format: "F32", blockLen: 1, unit: 4, depth: 4, planes: []plane{{"w", 1, 4}},
@@ -30,23 +25,23 @@ func codecs() []codec {
 			row:     rowBF16, load: loadHalves, eight: eightBF16, regs: []string{".reg .b32 %q<4>;"},
 		},
 		{
-			format: "Q4_0", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, d}, origin: 8,
+			format: "Q4_0", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, d}, origin: 8, bits: 4, sums: 32,
 			value:   "w = d * (code - 8)",
 			picture: []string{nibblePicture, "d        f16 [N, K/32]"},
-			row:     rowOf32(nibbleQuad, onlyScale), load: loadNibbles(false, "d"),
+			row:     rowOf32(nibbles, onlyScale), load: loadNibbles(false, "d"),
 			eight: func(t *text) { eightNibbles(t); halfScale(t); eightScaled(t, false) },
 			regs:  []string{".reg .b32 %q;", ".reg .b16 %d16;"},
 		},
 		{
-			format: "Q4_1", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, dm}, sums: 32,
+			format: "Q4_1", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, dm}, bits: 4, sums: 32,
 			value:   "w = d * code + m",
 			picture: []string{nibblePicture, "dm       f16 [N, K/32, 2]  d, m"},
-			row:     rowOf32(nibbleQuad, scaleAndMin), load: loadNibbles(false, "dm"),
+			row:     rowOf32(nibbles, scaleAndMin), load: loadNibbles(false, "dm"),
 			eight: func(t *text) { eightNibbles(t); halfScaleAndMin(t); eightScaled(t, true) },
 			regs:  []string{".reg .b32 %q, %dm;", ".reg .b16 %lo, %hi;"},
 		},
 		{
-			format: "Q5_0", blockLen: 32, unit: 32, depth: 2, planes: []plane{q, high, d}, origin: 16,
+			format: "Q5_0", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, high, d}, origin: 16, bits: 5, sums: 32,
 			value:   "w = d * (code - 16)",
 			picture: []string{nibblePicture, bitPicture, "d        f16 [N, K/32]"},
 			row:     rowOf32(fiveBits, onlyScale), load: loadNibbles(true, "d"),
@@ -54,7 +49,7 @@ func codecs() []codec {
 			regs:  []string{".reg .b32 %q, %h;", ".reg .b16 %d16;"},
 		},
 		{
-			format: "Q5_1", blockLen: 32, unit: 32, depth: 2, planes: []plane{q, high, dm}, sums: 32,
+			format: "Q5_1", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, high, dm}, bits: 5, sums: 32,
 			value:   "w = d * code + m",
 			picture: []string{nibblePicture, bitPicture, "dm       f16 [N, K/32, 2]  d, m"},
 			row:     rowOf32(fiveBits, scaleAndMin), load: loadNibbles(true, "dm"),
@@ -68,47 +63,43 @@ func codecs() []codec {
 				"q0, q1   s8  [N, K/32, 16]  codes of numbers 0..15 and 16..31 of 32",
 				"d        f16 [N, K/32]",
 			},
-			row: rowOf32(func(set string, i int) string {
-				return fmt.Sprintf("xor.b32 %%c, %%q%d%s%d, 0x80808080;", i/4, set, i%4)
-			}, onlyScale),
+			row:  rowQ8_0,
 			load: loadQ8_0, eight: eightQ8_0, regs: []string{".reg .b32 %q, %h;", ".reg .b16 %d16;", ".reg .pred %p;"},
 		},
 		{
-			format: "Q2_K", blockLen: 256, unit: 64, depth: 2, planes: []plane{pairsOf64, {"s", 64, 4}, {"dm", 256, 4}}, sums: 16,
+			format: "Q2_K", blockLen: 256, unit: 64, depth: 4, planes: []plane{pairsOf64, {"s", 64, 4}, {"dm", 256, 4}}, bits: 2, sums: 16,
 			value: "w = d * scale * code - dm * minimum",
 			picture: []string{
 				pairPicture,
 				"s        u8  [N, K/16]  low nibble scale, high nibble minimum of 16 numbers",
 				"dm       f16 [N, K/256, 2]  d, dm",
 			},
-			row: rowOf64(func(set string, i int) string { return pairs("%q"+set, i) }, fourScales), load: loadQ2_K, eight: eightQ2_K,
+			row: rowOf64(pairs, fourScales), load: loadQ2_K, eight: eightQ2_K,
 			regs: []string{".reg .b32 %q, %h, %dm, %s_lo;", ".reg .b16 %lo, %hi;", ".reg .f32 %s;"},
 		},
 		{
-			format: "Q3_K", blockLen: 256, unit: 64, depth: 2, planes: []plane{pairsOf64, {"h", 64, 8}, record}, origin: 4,
+			format: "Q3_K", blockLen: 256, unit: 64, depth: 2, planes: []plane{pairsOf64, {"h", 64, 8}, record}, origin: 4, bits: 3, sums: 16,
 			value: "w = d * scale * (code - 4)",
 			picture: []string{
 				pairPicture,
 				"h        u32 [N, K/32]  bit 2: word i has the four codes from 4j on at bits j, j+8, j+16, j+24, j < 8",
 				"s        16 bytes [N, K/256]  bits 6j..6j+5 scale + 32 of 16 numbers, j < 16; f16 d; 2 bytes 0",
 			},
-			row: rowOf64(func(set string, i int) string {
-				return pairs("%q"+set, i) + more(fmt.Sprintf("%%h%s%d", set, i/8), i, 1, 2)
-			}, sixBitScales),
+			row:  rowOf64(threeBits, sixBitScales),
 			load: loadQ3_K, eight: eightQ3_K,
 			regs: []string{".reg .b32 %q, %h, %s_lo, %s_hi, %shift;", ".reg .b16 %d16;", ".reg .u64 %byte;", ".reg .f32 %s;"},
 		},
 		{
-			format: "Q4_K", blockLen: 256, unit: 32, depth: 4, planes: []plane{q, record}, sums: 32,
+			format: "Q4_K", blockLen: 256, unit: 32, depth: 4, planes: []plane{q, record}, bits: 4, sums: 32,
 			value:   "w = d * scale * code - dm * minimum",
 			picture: []string{nibblePicture, scaleMinPicture},
-			row:     rowOf32(nibbleQuad, sixBitScaleAndMin),
+			row:     rowOf32(nibbles, sixBitScaleAndMin),
 			load:    func(t *text) { loadNibbles(false, "")(t); loadScaleMins(t) },
 			eight:   func(t *text) { eightNibbles(t); scaleMins(t); eightScaled(t, true) },
 			regs:    scaleMinRegs,
 		},
 		{
-			format: "Q5_K", blockLen: 256, unit: 32, depth: 2, planes: []plane{q, high, record}, sums: 32,
+			format: "Q5_K", blockLen: 256, unit: 32, depth: 4, planes: []plane{q, high, record}, bits: 5, sums: 32,
 			value:   "w = d * scale * code - dm * minimum",
 			picture: []string{nibblePicture, bitPicture, scaleMinPicture},
 			row:     rowOf32(fiveBits, sixBitScaleAndMin),
@@ -117,7 +108,7 @@ func codecs() []codec {
 			regs:    scaleMinRegs,
 		},
 		{
-			format: "Q6_K", blockLen: 256, unit: 64, depth: 2, origin: 32,
+			format: "Q6_K", blockLen: 256, unit: 64, depth: 2, origin: 32, bits: 6, sums: 16,
 			planes: []plane{{"q0", 64, 16}, {"q1", 64, 16}, {"h", 64, 16}, {"s", 64, 4}, {"d", 256, 2}},
 			value:  "w = d * scale * (code - 32)",
 			picture: []string{
@@ -127,9 +118,7 @@ func codecs() []codec {
 				"s        s8  [N, K/16]  scale of 16 numbers",
 				"d        f16 [N, K/256]",
 			},
-			row: rowOf64(func(set string, i int) string {
-				return nibbles(fmt.Sprintf("%%q%d%s", i/8, set), i%8) + more(fmt.Sprintf("%%h%s%d", set, i/4), i, 2, 4)
-			}, eightBitScales),
+			row:  rowOf64(sixBits, eightBitScales),
 			load: loadQ6_K, eight: eightQ6_K,
 			regs: []string{".reg .b32 %q, %h, %s_lo;", ".reg .b16 %d16;", ".reg .f32 %s;", ".reg .pred %p;"},
 		},

@@ -30,6 +30,7 @@ func main() {
 
 func generate(dir string) error {
 	all, err := template.New("").Funcs(template.FuncMap{
+		"mul":    func(i, j int) int { return i * j },
 		"mul4":   func(i int) int { return 4 * i },
 		"mul256": func(i int) int { return 256 * i },
 		"fourth": func(i, j int) int { return 4*i + j }, // [i][j] of a 4 x 4 array

@@ -7,27 +7,34 @@ import (
 
 // matvec is the data of matvec.ptx.tmpl.
 type matvec struct {
-	Float                                    bool // no scales: any K
-	Name, Format, Picture                    string
-	BlockLen, Unit, Last, Depth, DepthBytes  int
-	Planes                                   []plane
-	BytesPerNumber                           string
-	Registers, Strides, Prepare, Units       string
-	Addresses, LoadX, Preload, Explain, Rows string
-	Tree                                     []int
-	Blocks, MaxRegisters                     int
+	Float                                   bool // no scales: any K
+	Name, Format, Subtest, Picture, Theme   string
+	BlockLen, Unit, Last, Depth, DepthBytes int
+	Planes                                  []plane
+	LastPlane                               int
+	BytesPerNumber                          string
+	Registers, Strides, Prepare, Units      string
+	Begin, Ahead, LoadX, Preload            string
+	Explain, Rows                           string
+	WarpSum                                 string
+	Four                                    []int
+	Blocks, MaxRegisters                    int
 }
 
 func newMatvec(c codec) matvec {
 	return matvec{
-		Float: c.isFloat(), Name: strings.ToLower(c.format), Format: c.format, Picture: pictureLines(c),
-		BlockLen: c.blockLen, Unit: c.unit, Last: c.unit - 1, Depth: c.depth, DepthBytes: 128 * c.depth,
-		Planes: c.planes, BytesPerNumber: bytesPerNumber(c),
-		Registers: c.registers(), Strides: strides(c), Prepare: c.prepare(), Units: c.unitCount(),
-		Addresses: c.addresses(), LoadX: c.loadX(), Preload: c.preload(), Explain: c.explain(), Rows: c.rows(),
-		Tree: []int{16, 8, 4, 2, 1}, Blocks: c.blocks(), MaxRegisters: 65536 / (128 * c.blocks()) / 8 * 8,
+		Float: c.isFloat(), Name: strings.ToLower(c.format), Format: c.format, Subtest: c.format, Picture: pictureLines(c),
+		BlockLen: c.blockLen, Unit: c.unit, Last: c.unit - 1, Depth: c.depth, DepthBytes: cellRow * c.depth,
+		Planes: c.planes, LastPlane: len(c.planes) - 1, BytesPerNumber: bytesPerNumber(c),
+		Registers: c.registers(), Strides: c.matvecStrides(), Prepare: c.prepare(), Units: c.unitCount(),
+		Begin: c.begin(), Ahead: c.ahead(), LoadX: c.loadX(), Preload: c.preload(), Explain: c.explain(), Rows: c.rows(),
+		WarpSum: warpSum(), Four: []int{0, 1, 2, 3},
+		Blocks: c.blocks(), MaxRegisters: 65536 / (128 * c.blocks()) / 8 * 8,
 	}
 }
+
+// cellRow is the bytes of a row of matvec's partial sums: 32 lanes' and one left free.
+const cellRow = 4 * 33
 
 func (c codec) isFloat() bool { return c.blockLen == 1 }
 
@@ -37,12 +44,10 @@ func (c codec) blocks() int {
 	switch {
 	case c.isFloat():
 		return 8
-	case c.format == "Q6_K":
+	case c.unit == 64:
 		return 3
-	case c.unit == 64, c.format == "Q4_K":
-		return 4
 	}
-	return 5
+	return 4
 }
 
 // set is the name of the registers of row i ahead.
@@ -82,10 +87,10 @@ func (c codec) registers() string {
 		t.line(".reg .b32 %%v<2>; .reg .b16 %%lo, %%hi;")
 	default:
 		t.line(".reg .b32 %%c, %%e, %%v<4>; // four codes, one to a byte; temporary; the codes as float32")
-		t.line(".reg .b32 %%two23; .reg .f32 %%origin; // the bits of 2^23; 2^23 + the code of zero")
-		t.line(".reg .f32 %%dot<4>, %%sum<4>, %%d, %%m; .reg .b16 %%lo, %%hi;")
+		t.line(".reg .b32 %%two23, %%top; .reg .f32 %%origin; // the bits of 2^23; the upper byte of a code's float32; 2^23 + the code of zero")
+		t.line(".reg .f32 %%dot<4>, %%start<4>, %%sum0, %%d, %%m; .reg .b16 %%lo, %%hi;")
 		if c.record() != "" {
-			t.line(".reg .b32 %%shift; .reg .pred %%first, %%early; // where in the record s the lane's bits are")
+			t.line(".reg .b32 %%at; .reg .pred %%first, %%early; // where in the record s the lane's bits are")
 		}
 	}
 	return t.String()
@@ -101,26 +106,22 @@ func (c codec) record() string {
 	return ""
 }
 
-// strides are the bytes from row to row, which follow from K.
-func strides(c codec) string {
+// matvecStrides are the bytes from row to row, which follow from K.
+func (c codec) matvecStrides() string {
 	t := &text{}
 	t.line("// bytes from row to row of each plane, rounded up to 16")
-	t.line("{")
-	t.line(".reg .u32 %%bytes;")
 	for _, p := range c.planes {
 		per := 0 // log2 of numbers per byte
 		if p.Bytes > p.Numbers {
-			t.line("shl.b32 %%bytes, %%K, %d;", log2(p.Bytes/p.Numbers))
+			t.line("shl.b32 %%%s_stride, %%K, %d;", p.Name, log2(p.Bytes/p.Numbers))
 		} else {
 			per = log2(p.Numbers / p.Bytes)
-			t.line("shr.u32 %%bytes, %%K, %d; // K/%d * %d", per, p.Numbers, p.Bytes)
+			t.line("shr.u32 %%%s_stride, %%K, %d; // K/%d * %d", p.Name, per, p.Numbers, p.Bytes)
 		}
 		if (c.blockLen>>per)%16 != 0 {
-			t.line("add.u32 %%bytes, %%bytes, 15; and.b32 %%bytes, %%bytes, 0xFFFFFFF0;")
+			t.line("add.u32 %%%s_stride, %%%s_stride, 15; and.b32 %%%s_stride, %%%s_stride, 0xFFFFFFF0;", p.Name, p.Name, p.Name, p.Name)
 		}
-		t.line("cvt.u64.u32 %%%s_stride, %%bytes;", p.Name)
 	}
-	t.line("}")
 	return t.String()
 }
 
@@ -130,19 +131,9 @@ func (c codec) prepare() string {
 	if !c.isFloat() {
 		t.line("mov.b32 %%two23, 0x4B000000;")
 		t.line("mov.f32 %%origin, %s; // 2^23 + %d", float(float32(1<<23+c.origin)), c.origin)
+		t.line("mov.b32 %%top, 0x%08X; // the upper byte of 2^%d", c.mantissa().top<<24, c.bits)
 	}
-	switch c.record() {
-	case "12":
-		t.line("// the lane's bits 12j..12j+11 of words 1..3 of the record s, j = lane %% 8")
-		t.line("and.b32 %%c, %%lane, 7;")
-		t.line("setp.lt.u32 %%first, %%c, 3; setp.lt.u32 %%early, %%c, 6; // they begin in word 1; or in word 2")
-		t.line("mul.lo.u32 %%shift, %%c, 12;")
-	case "24":
-		t.line("// the lane's bits 24j..24j+23 of words 0..2 of the record s, j = lane %% 4")
-		t.line("and.b32 %%c, %%lane, 3;")
-		t.line("setp.lt.u32 %%first, %%c, 2; setp.lt.u32 %%early, %%c, 3; // they begin in word 0; or in word 1")
-		t.line("mul.lo.u32 %%shift, %%c, 24;")
-	}
+	c.prepareRecord(t)
 	t.line("// any numbers will do for rows that do not exist: their sums are never read")
 	for i := range c.depth {
 		var clear []string
@@ -152,6 +143,22 @@ func (c codec) prepare() string {
 		t.line("%s", strings.Join(clear, " "))
 	}
 	return t.String()
+}
+
+// prepareRecord finds the lane's bits in the record s.
+func (c codec) prepareRecord(t *text) {
+	switch c.record() {
+	case "12":
+		t.line("// the lane's bits 12j..12j+11 of words 1..3 of the record s, j = column %% 8")
+		t.line("and.b32 %%at, %%column, 7;")
+		t.line("setp.lt.u32 %%first, %%at, 3; setp.lt.u32 %%early, %%at, 6; // they begin in word 1; or in word 2")
+		t.line("mul.lo.u32 %%at, %%at, 12;")
+	case "24":
+		t.line("// the lane's bits 24j..24j+23 of words 0..2 of the record s, j = column %% 4")
+		t.line("and.b32 %%at, %%column, 3;")
+		t.line("setp.lt.u32 %%first, %%at, 2; setp.lt.u32 %%early, %%at, 3; // they begin in word 0; or in word 1")
+		t.line("mul.lo.u32 %%at, %%at, 24;")
+	}
 }
 
 // loads are the planes with the bytes of one lane's load.
@@ -173,78 +180,36 @@ func (c codec) unitCount() string {
 	return t.String()
 }
 
-func (c codec) addresses() string {
+// perRecord is log2 of how many units a record of a plane serves.
+func (c codec) perRecord(p plane) int { return log2(max(1, p.Numbers/c.unit)) }
+
+// begin moves from the begin of a row to the lane's first unit.
+func (c codec) begin() string {
 	t := &text{}
 	for _, p := range c.loads() {
-		if p.Numbers == c.unit {
-			t.line("mad.wide.u32 %%%s_at, %%unit, %d, %%%s_plane;", p.Name, p.Bytes, p.Name)
-			continue
-		}
-		t.line("shr.u32 %%i, %%unit, %d; mad.wide.u32 %%%s_at, %%i, %d, %%%s_plane; // one record for %d units",
-			log2(p.Numbers/c.unit), p.Name, p.Bytes, p.Name, p.Numbers/c.unit)
+		t.line("%s; mad.wide.u32 %%%s_at, %%far, %d, %%%s_at;", records("%unit", c.perRecord(p)), p.Name, p.Bytes, p.Name)
 	}
-	t.line("mad.wide.u32 %%x_at, %%unit, %d, %%x_row;", 4*c.unit)
 	return t.String()
 }
 
-func (c codec) loadX() string {
+// ahead moves back by the rows of a pass and on by step units and from w1 to w0, or
+// from w0 to w1.
+func (c codec) ahead() string {
 	t := &text{}
-	if c.isFloat() {
-		c.loadRaggedX(t)
-		return t.String()
-	}
-	for i := 0; i < c.unit; i += 8 {
-		t.line("ld.global.nc.v4.f32 {%s}, [%%x_at+%d]; ld.global.nc.v4.f32 {%s}, [%%x_at+%d];", run("%x", i, 4), 4*i, run("%x", i+4, 4), 4*i+16)
-	}
-	if c.sums == 0 {
-		return t.String()
-	}
-	t.line("// sums of x, for the minima")
-	for s := range c.unit / c.sums {
-		from := s * c.sums
-		t.line("add.f32 %%sum%d, %%x%d, %%x%d;", s, from, from+1)
-		var adds []string
-		for i := from + 2; i < from+c.sums; i++ {
-			adds = append(adds, fmt.Sprintf("add.f32 %%sum%d, %%sum%d, %%x%d;", s, s, i))
-		}
-		for i := 0; i < len(adds); i += 8 {
-			t.line("%s", strings.Join(adds[i:min(i+8, len(adds))], " "))
-		}
+	for _, p := range c.loads() {
+		t.line("mul.wide.u32 %%hop, %%%s_stride, %%next; sub.u64 %%%s_at, %%%s_at, %%hop;", p.Name, p.Name, p.Name)
+		t.line("%s; mul.wide.u32 %%hop, %%far, %d; sub.u64 %%hop, %%hop, %%up; @!%%p mov.b64 %%hop, %%up; add.u64 %%%s_at, %%%s_at, %%hop;",
+			records("%step", c.perRecord(p)), p.Bytes, p.Name, p.Name)
 	}
 	return t.String()
 }
 
-// loadRaggedX loads a unit of which the end may lie past K, as zeros, from an address
-// that may be a multiple of 4 only.
-func (c codec) loadRaggedX(t *text) {
-	for i := 0; i < c.unit; i += 4 {
-		t.line("mov.f32 %%x%d, 0f00000000; mov.f32 %%x%d, 0f00000000; mov.f32 %%x%d, 0f00000000; mov.f32 %%x%d, 0f00000000;", i, i+1, i+2, i+3)
+// records makes %far a number of units in records that serve 2^log of them.
+func records(units string, log int) string {
+	if log == 0 {
+		return "mov.u32 %far, " + units
 	}
-	t.line("{")
-	t.line(".reg .u32 %%here; .reg .u64 %%low;")
-	t.line("shl.b32 %%here, %%unit, %d;", log2(c.unit))
-	t.line("sub.u32 %%here, %%K, %%here; // numbers of x from here on")
-	t.line("cvt.u64.u32 %%low, %%K;")
-	t.line("shl.b64 %%low, %%low, 2;")
-	t.line("or.b64 %%low, %%low, %%x_row;")
-	t.line("and.b64 %%low, %%low, 15;")
-	t.line("setp.ne.u64 %%p, %%low, 0; // rows of x are no whole 16-byte pieces")
-	t.line("@%%p bra ONE_BY_ONE;")
-	for i := 0; i < c.unit; i += 4 {
-		if i == 0 {
-			t.line("ld.global.nc.v4.f32 {%s}, [%%x_at];", run("%x", 0, 4))
-			continue
-		}
-		t.line("setp.gt.u32 %%p, %%here, %d;", i)
-		t.line("@%%p ld.global.nc.v4.f32 {%s}, [%%x_at+%d];", run("%x", i, 4), 4*i)
-	}
-	t.line("bra HAVE_X;")
-	t.line("ONE_BY_ONE:")
-	for i := range c.unit {
-		t.line("setp.gt.u32 %%p, %%here, %d; @%%p ld.global.nc.f32 %%x%d, [%%x_at+%d];", i, i, 4*i)
-	}
-	t.line("}")
-	t.line("HAVE_X:")
+	return fmt.Sprintf("shr.u32 %%far, %s, %d", units, log)
 }
 
 // loadRow loads the next row into register set i, if there is one.
@@ -252,7 +217,7 @@ func (c codec) loadRow(t *text, i int) {
 	t.line("setp.ne.u32 %%p, %%left, 0; @%%p sub.u32 %%left, %%left, 1;")
 	for _, p := range c.loads() {
 		op, regs := p.ld(set(i))
-		t.line("@%%p %s %s, [%%%s_at]; add.u64 %%%s_at, %%%s_at, %%%s_stride;", op, regs, p.Name, p.Name, p.Name, p.Name)
+		t.line("@%%p %s %s, [%%%s_at]; mad.wide.u32 %%%s_at, %%%s_stride, 1, %%%s_at;", op, regs, p.Name, p.Name, p.Name, p.Name)
 	}
 }
 
@@ -264,25 +229,24 @@ func (c codec) preload() string {
 	return t.String()
 }
 
-// explain says how codes become numbers, before the loop that does it.
-func (c codec) explain() string {
-	if c.isFloat() {
-		return ""
-	}
-	t := &text{}
-	t.line("// Four codes at a time: c = the codes of four neighbouring numbers, one to a byte. Put under the")
-	t.line("// exponent of 2^23, a byte is the float32 2^23 + code; subtracting origin is exact. The scale is")
-	t.line("// applied once to the sum over all numbers that share it.")
-	return t.String()
-}
-
+// rows is one turn of the loop over rows: what is summed up so far is 0 in a lane's first
+// unit, and in its cell later.
 func (c codec) rows() string {
 	t := &text{}
 	for i := range c.depth {
-		t.line("ld.shared.f32 %%acc, [%%cell+%d]; // row i+%d: acc = partial[warp][i+%d][lane]", 128*i, i, i)
-		c.row(t, set(i))
-		t.line("st.shared.f32 [%%cell+%d], %%acc; // and row i+%d takes the registers", 128*i, i+c.depth)
+		t.line("mov.f32 %%acc, 0f00000000; @%%later ld.shared.f32 %%acc, [%%cell+%d]; // turn i+%d: acc = partial[warp][i+%d][lane]", cellRow*i, i, i)
+		c.row(c, t, set(i))
+		t.line("st.shared.f32 [%%cell+%d], %%acc; // and turn i+%d takes the registers", cellRow*i, i+c.depth)
 		c.loadRow(t, i)
+	}
+	return t.String()
+}
+
+// warpSum makes acc the sum over the lanes.
+func warpSum() string {
+	t := &text{}
+	for _, n := range []int{16, 8, 4, 2, 1} {
+		t.line("shfl.sync.bfly.b32 %%other, %%acc, %d, 31, 0xffffffff; add.f32 %%acc, %%acc, %%other;", n)
 	}
 	return t.String()
 }

@@ -35,3 +35,26 @@ func newTile(c codec) tile {
 		Four: []int{0, 1, 2, 3}, Eight: []int{0, 1, 2, 3, 4, 5, 6, 7},
 	}
 }
+
+// strides are the bytes from row to row, which follow from K.
+func strides(c codec) string {
+	t := &text{}
+	t.line("// bytes from row to row of each plane, rounded up to 16")
+	t.line("{")
+	t.line(".reg .u32 %%bytes;")
+	for _, p := range c.planes {
+		per := 0 // log2 of numbers per byte
+		if p.Bytes > p.Numbers {
+			t.line("shl.b32 %%bytes, %%K, %d;", log2(p.Bytes/p.Numbers))
+		} else {
+			per = log2(p.Numbers / p.Bytes)
+			t.line("shr.u32 %%bytes, %%K, %d; // K/%d * %d", per, p.Numbers, p.Bytes)
+		}
+		if (c.blockLen>>per)%16 != 0 {
+			t.line("add.u32 %%bytes, %%bytes, 15; and.b32 %%bytes, %%bytes, 0xFFFFFFF0;")
+		}
+		t.line("cvt.u64.u32 %%%s_stride, %%bytes;", p.Name)
+	}
+	t.line("}")
+	return t.String()
+}

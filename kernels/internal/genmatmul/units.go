@@ -3,64 +3,127 @@ package main
 import "fmt"
 
 // The inner loops of matvec: the partial sum of one lane's numbers of one row. Codes are
-// taken out of their words four at a time, one to a byte, and become exact float32
-// numbers by two instructions each (see text.quad); the scale is applied once for all
-// numbers that share it.
+// taken out of their words four at a time, one to a byte, into the upper bits of a
+// float32's mantissa, which makes them 2^bits + code; what that is too much is taken off
+// the sum where it begins. The scale is applied once for all numbers that share it.
 
-// nibbles takes quad i, four bits of each code, out of the words q.
-func nibbles(q string, i int) string {
-	if i%2 == 0 {
-		return fmt.Sprintf("and.b32 %%c, %s%d, 0x0F0F0F0F;", q, i/2)
-	}
-	return fmt.Sprintf("shr.u32 %%c, %s%d, 4; and.b32 %%c, %%c, 0x0F0F0F0F;", q, i/2)
+// mantissa is how a code of some bits becomes the float32 2^bits + code.
+type mantissa struct {
+	top int // upper byte of the float32
+	low int // the exponent's last bit, which is bit 7 of the byte below
+	at  int // where in that byte the code begins
 }
 
-// more takes quad i of `bits` bits each out of its word and puts it above the bits in %c,
-// from bit `to` on.
-func more(word string, i, bits, to int) string {
-	at := i % (8 / bits) * bits
-	mask := (1<<bits - 1) * 0x01010101 << to
-	shift := fmt.Sprintf("mov.b32 %%e, %s;", word)
-	if at < to {
-		shift = fmt.Sprintf("shl.b32 %%e, %s, %d;", word, to-at)
-	} else if at > to {
-		shift = fmt.Sprintf("shr.u32 %%e, %s, %d;", word, at-to)
-	}
-	return fmt.Sprintf(" %s lop3.b32 %%c, %%e, 0x%08X, %%c, 0xEA;", shift, mask) // 0xEA: a & b | c
+func (c codec) mantissa() mantissa {
+	exponent := 127 + c.bits
+	return mantissa{exponent >> 1, exponent & 1, 7 - c.bits}
 }
 
-// pairs takes quad i of two-bit codes out of the words q.
-func pairs(q string, i int) string {
-	if i%4 == 0 {
-		return fmt.Sprintf("and.b32 %%c, %s%d, 0x03030303;", q, i/4)
+// place puts `bits` bits of each byte of a word, from bit `from` on, to bit `to` of %c; the
+// first call for a quad makes %c.
+func (c codec) place(word string, from, bits, to int, first bool) string {
+	mask := uint32(1<<bits-1) * 0x01010101 << to
+	out, src := "", "%e"
+	switch {
+	case to > from:
+		out = fmt.Sprintf("shl.b32 %%e, %s, %d; ", word, to-from)
+	case to < from:
+		out = fmt.Sprintf("shr.u32 %%e, %s, %d; ", word, from-to)
+	default:
+		src = word
 	}
-	return fmt.Sprintf("shr.u32 %%c, %s%d, %d; and.b32 %%c, %%c, 0x03030303;", q, i/4, i%4*2)
+	switch low := uint32(c.mantissa().low) * 0x80808080; {
+	case !first:
+		return out + fmt.Sprintf("lop3.b32 %%c, %s, 0x%08X, %%c, 0xEA;", src, mask) // 0xEA: a & b | c
+	case low != 0:
+		return out + fmt.Sprintf("lop3.b32 %%c, %s, 0x%08X, 0x%08X, 0xEA;", src, mask, low)
+	}
+	return out + fmt.Sprintf("and.b32 %%c, %s, 0x%08X;", src, mask)
 }
 
-// rowOf32 is the row of a format whose unit of 32 numbers has one scale: takes fills %c
-// with quad i, scales adds the two half sums to %acc.
-func rowOf32(takes func(set string, i int) string, scales func(t *text, set string)) func(t *text, set string) {
-	return func(t *text, set string) {
-		for i := range 8 {
-			t.line("%s // numbers %d..%d", takes(set, i), 4*i, 4*i+3)
-			t.quad("%c", "%origin")
-			t.dot(fmt.Sprintf("%%dot%d", i/4), 4*i, i%4 == 0)
+// A takes makes %c the quad i of a set of registers.
+type takes func(c codec, set string, i int) string
+
+// nibbles takes four bits of each code out of the words q.
+func nibbles(c codec, set string, i int) string { return c.nibbles("%q"+set, i) }
+
+func (c codec) nibbles(q string, i int) string {
+	return c.place(fmt.Sprintf("%s%d", q, i/2), i%2*4, 4, c.mantissa().at, true)
+}
+
+// fiveBits takes a nibble and a bit out of h.
+func fiveBits(c codec, set string, i int) string {
+	return nibbles(c, set, i) + " " + c.place("%h"+set, i, 1, c.mantissa().at+4, false)
+}
+
+// pairs takes two bits of each code out of the words q.
+func pairs(c codec, set string, i int) string {
+	return c.place(fmt.Sprintf("%%q%s%d", set, i/4), i%4*2, 2, c.mantissa().at, true)
+}
+
+// threeBits takes a pair and a bit out of the words h.
+func threeBits(c codec, set string, i int) string {
+	return pairs(c, set, i) + " " + c.place(fmt.Sprintf("%%h%s%d", set, i/8), i%8, 1, c.mantissa().at+2, false)
+}
+
+// sixBits takes a nibble out of q0 or q1 and two bits out of the words h.
+func sixBits(c codec, set string, i int) string {
+	return c.nibbles(fmt.Sprintf("%%q%d%s", i/8, set), i%8) + " " +
+		c.place(fmt.Sprintf("%%h%s%d", set, i/4), i%4*2, 2, c.mantissa().at+4, false)
+}
+
+// numbers writes v0..v3 times x of the quads of a unit, with a sum in dot<j> for every n
+// quads, which begins as begin says.
+func (c codec) numbers(t *text, set string, take takes, n int, begin func(j int) string) {
+	for i := range c.unit / 4 {
+		t.line("%s // numbers %d..%d", take(c, set, i), 4*i, 4*i+3)
+		for j := range 4 {
+			if j > 0 {
+				t.WriteByte(' ')
+			}
+			fmt.Fprintf(t, "prmt.b32 %%v%d, %%c, %%top, 0x7%d44;", j, j)
 		}
+		t.WriteByte('\n')
+		from := fmt.Sprintf("%%dot%d", i/n)
+		if i%n == 0 {
+			from = begin(i / n)
+		}
+		t.dot(fmt.Sprintf("%%dot%d", i/n), 4*i, from)
+	}
+}
+
+// rowOf32 is the row of a format whose unit of 32 numbers has one scale: two sums, of
+// which the first begins with what is too much.
+func rowOf32(take takes, scales func(t *text, set string)) func(c codec, t *text, set string) {
+	return func(c codec, t *text, set string) {
+		c.numbers(t, set, take, 4, func(j int) string { return [2]string{"%start0", ""}[j] })
 		t.line("add.f32 %%dot0, %%dot0, %%dot1;")
 		scales(t, set)
 	}
 }
 
 // rowOf64 is the row of a format whose unit of 64 numbers has four scales.
-func rowOf64(takes func(set string, i int) string, scales func(t *text, set string)) func(t *text, set string) {
-	return func(t *text, set string) {
-		for i := range 16 {
-			t.line("%s // numbers %d..%d", takes(set, i), 4*i, 4*i+3)
-			t.quad("%c", "%origin")
-			t.dot(fmt.Sprintf("%%dot%d", i/4), 4*i, i%4 == 0)
-		}
+func rowOf64(take takes, scales func(t *text, set string)) func(c codec, t *text, set string) {
+	return func(c codec, t *text, set string) {
+		c.numbers(t, set, take, 4, func(j int) string { return fmt.Sprintf("%%start%d", j) })
 		scales(t, set)
 	}
+}
+
+// rowQ8_0 is a row of signed bytes, which are too long for a mantissa's upper bits: a byte
+// under the exponent of 2^23 is the number 2^23 + code + 128; subtracting origin is exact.
+func rowQ8_0(_ codec, t *text, set string) {
+	for i := range 8 {
+		t.line("xor.b32 %%c, %%q%d%s%d, 0x80808080; // numbers %d..%d", i/4, set, i%4, 4*i, 4*i+3)
+		t.quad("%c", "%origin")
+		from := fmt.Sprintf("%%dot%d", i/4)
+		if i%4 == 0 {
+			from = ""
+		}
+		t.dot(fmt.Sprintf("%%dot%d", i/4), 4*i, from)
+	}
+	t.line("add.f32 %%dot0, %%dot0, %%dot1;")
+	onlyScale(t, set)
 }
 
 // onlyScale ends a row of a symmetric format.
@@ -75,13 +138,18 @@ func scaleAndMin(t *text, set string) {
 	t.line("fma.rn.f32 %%acc, %%d, %%dot0, %%acc; fma.rn.f32 %%acc, %%m, %%sum0, %%acc; // d * sum code x + m * sum x")
 }
 
-// sixBitScaleAndMin ends a row of Q4_K and Q5_K. Their record s is d, dm and 8 times 12
-// bits; the lane's 12 bits lie in two neighbouring words.
-func sixBitScaleAndMin(t *text, set string) {
+// twelveBits takes the lane's 12 bits of the record of Q4_K and Q5_K, which is d, dm and 8
+// times 12 bits, out of two neighbouring words.
+func twelveBits(t *text, set string) {
 	t.line("mov.b32 {%%lo, %%hi}, %%s%s0; cvt.f32.f16 %%d, %%lo; cvt.f32.f16 %%m, %%hi;", set)
 	t.line("selp.b32 %%c, %%s%s2, %%s%s3, %%early; selp.b32 %%c, %%s%s1, %%c, %%first; // the word with the lane's lowest bit", set, set, set)
 	t.line("selp.b32 %%e, %%s%s2, %%s%s3, %%first; // the word after it", set, set)
-	t.line("shf.r.wrap.b32 %%c, %%c, %%e, %%shift; // scale | minimum << 6")
+	t.line("shf.r.wrap.b32 %%c, %%c, %%e, %%at; // scale | minimum << 6")
+}
+
+// sixBitScaleAndMin ends a row of Q4_K and Q5_K.
+func sixBitScaleAndMin(t *text, set string) {
+	twelveBits(t, set)
 	t.line("and.b32 %%e, %%c, 63; or.b32 %%e, %%e, %%two23; sub.f32 %%e, %%e, %s; mul.f32 %%d, %%d, %%e; // d * scale", float(1<<23))
 	t.line("bfe.u32 %%c, %%c, 6, 6; or.b32 %%c, %%c, %%two23; sub.f32 %%c, %s, %%c; mul.f32 %%m, %%m, %%c; // -dm * minimum", float(1<<23))
 	t.line("fma.rn.f32 %%acc, %%d, %%dot0, %%acc; fma.rn.f32 %%acc, %%m, %%sum0, %%acc;")
@@ -95,17 +163,23 @@ func fourScales(t *text, set string) {
 	t.line("mul.f32 %%dot0, %%dot0, %%v0; fma.rn.f32 %%dot0, %%dot1, %%v1, %%dot0; fma.rn.f32 %%dot0, %%dot2, %%v2, %%dot0; fma.rn.f32 %%dot0, %%dot3, %%v3, %%dot0;")
 	t.line("shr.u32 %%c, %%s%s, 4; and.b32 %%c, %%c, 0x0F0F0F0F; // minima", set)
 	t.quad("%c", "%origin")
-	t.line("mul.f32 %%dot1, %%sum0, %%v0; fma.rn.f32 %%dot1, %%sum1, %%v1, %%dot1; fma.rn.f32 %%dot1, %%sum2, %%v2, %%dot1; fma.rn.f32 %%dot1, %%sum3, %%v3, %%dot1;")
+	t.line("mul.f32 %%dot1, %%start0, %%v0; fma.rn.f32 %%dot1, %%start1, %%v1, %%dot1; fma.rn.f32 %%dot1, %%start2, %%v2, %%dot1; fma.rn.f32 %%dot1, %%start3, %%v3, %%dot1;")
 	t.line("fma.rn.f32 %%acc, %%d, %%dot0, %%acc; // d * sum of scale * sum code x")
-	t.line("neg.f32 %%m, %%m; fma.rn.f32 %%acc, %%m, %%dot1, %%acc; // - dm * sum of minimum * sum x")
+	t.line("mul.f32 %%m, %%m, 0f3E800000; fma.rn.f32 %%acc, %%m, %%dot1, %%acc; // - dm * sum of minimum * sum x, start = -4 sum x")
 }
 
-// sixBitScales ends a row of Q3_K: the lane's 24 bits lie in two neighbouring words.
-func sixBitScales(t *text, set string) {
+// twentyFourBits takes the lane's 24 bits of the record of Q3_K, which is 16 times 6 bits and
+// d, out of two neighbouring words.
+func twentyFourBits(t *text, set string) {
 	t.line("mov.b32 {%%lo, %%hi}, %%s%s3; cvt.f32.f16 %%d, %%lo;", set)
 	t.line("selp.b32 %%c, %%s%s1, %%s%s2, %%early; selp.b32 %%c, %%s%s0, %%c, %%first; // the word with the lane's lowest bit", set, set, set)
 	t.line("selp.b32 %%e, %%s%s1, %%s%s2, %%first; // the word after it", set, set)
-	t.line("shf.r.wrap.b32 %%c, %%c, %%e, %%shift; // four scales + 32, 6 bits each")
+	t.line("shf.r.wrap.b32 %%c, %%c, %%e, %%at; // four scales + 32, 6 bits each")
+}
+
+// sixBitScales ends a row of Q3_K.
+func sixBitScales(t *text, set string) {
+	twentyFourBits(t, set)
 	for i := range 4 {
 		t.line("bfe.u32 %%e, %%c, %d, 6; or.b32 %%e, %%e, %%two23; sub.f32 %%v%d, %%e, %s; // scale", 6*i, i, float(1<<23+32))
 	}
@@ -127,22 +201,39 @@ func scaleFour(t *text) {
 
 // rowF32, rowF16 and rowBF16 are the rows of floats: a unit is one 16-byte load.
 
-func rowF32(t *text, set string) {
+func rowF32(_ codec, t *text, set string) {
 	for i := range 4 {
 		t.line("fma.rn.f32 %%acc, %%w%s%d, %%x%d, %%acc;", set, i, i)
 	}
 }
 
-func rowF16(t *text, set string) {
+func rowF16(_ codec, t *text, set string) {
 	for i := range 4 {
 		t.line("mov.b32 {%%lo, %%hi}, %%w%s%d; cvt.f32.f16 %%v0, %%lo; cvt.f32.f16 %%v1, %%hi;", set, i)
 		t.line("fma.rn.f32 %%acc, %%v0, %%x%d, %%acc; fma.rn.f32 %%acc, %%v1, %%x%d, %%acc;", 2*i, 2*i+1)
 	}
 }
 
-func rowBF16(t *text, set string) {
+func rowBF16(_ codec, t *text, set string) {
 	for i := range 4 {
 		t.line("shl.b32 %%v0, %%w%s%d, 16; and.b32 %%v1, %%w%s%d, 0xFFFF0000; // a bfloat16 is the upper half of a float32", set, i, set, i)
 		t.line("fma.rn.f32 %%acc, %%v0, %%x%d, %%acc; fma.rn.f32 %%acc, %%v1, %%x%d, %%acc;", 2*i, 2*i+1)
 	}
+}
+
+// explain says how codes become numbers, before the loop that does it.
+func (c codec) explain() string {
+	t := &text{}
+	switch {
+	case c.isFloat():
+	case c.bits == 0:
+		t.line("// Four codes at a time: c = code + 128 of four neighbouring numbers, one to a byte. Put under the")
+		t.line("// exponent of 2^23, a byte is the float32 2^23 + code + 128; subtracting origin is exact. The scale")
+		t.line("// is applied once to the sum over all numbers that share it.")
+	default:
+		t.line("// Four codes at a time: c = the codes of four neighbouring numbers, one to a byte, shifted left by %d", c.mantissa().at)
+		t.line("// and below the exponent's last bit: with top above it a byte is the float32 2^%d + code. What that", c.bits)
+		t.line("// is too much is in start. The scale is applied once to the sum over all numbers that share it.")
+	}
+	return t.String()
 }

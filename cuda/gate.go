@@ -1,0 +1,56 @@
+//go:build cuda && cgo && linux
+
+package cuda
+
+import (
+	"github.com/potion-engine/potion/cuda/repack"
+	"github.com/potion-engine/potion/engine"
+)
+
+// Gate launches matvec_<format> once for few rows, with the norm, both products and the
+// activation in it, unless the two weights differ in format. For many rows each of these is
+// a launch of its own.
+func (b *Backend) Gate(y, x engine.Tensor, norm *engine.Norm, spec *engine.GateSpec, s *engine.Scratch) {
+	const op = "Gate"
+	engine.CheckGate(y, x, norm, spec, s)
+	up := b.ownWeight(op, spec.Up)
+	one := spec.Act == engine.ActGELU
+	if x.Rows() > fewRows || !one && spec.Gate.Format() != up.Format() {
+		b.gateMany(y, x, norm, spec, s)
+		return
+	}
+	c := matvecCall{op: op, verb: repack.MatvecGELU, x: x, norm: norm}
+	if !one {
+		c.verb = repack.MatvecSwiGLU
+		if spec.Act == engine.ActGeGLU {
+			c.verb = repack.MatvecGeGLU
+		}
+		c.add(address(op, "y", y), b.ownWeight(op, spec.Gate), optional(op, "the gate's bias", spec.GateBias))
+	}
+	c.add(address(op, "y", y), up, optional(op, "the bias", spec.UpBias))
+	b.matvec(&c)
+}
+
+// gateMany is Gate by the plain kernels.
+func (b *Backend) gateMany(y, x engine.Tensor, norm *engine.Norm, spec *engine.GateSpec, s *engine.Scratch) {
+	const op = "Gate"
+	h := b.normed(x, norm, s)
+	if x.Rows() <= fewRows {
+		b.Linear(y, h, spec.Up, spec.UpBias)
+		b.Linear(s.Gate, h, spec.Gate, spec.GateBias)
+	} else {
+		rows := b.manyRows(op, h)
+		rows.multiply(y, b.ownWeight(op, spec.Up), optional(op, "the bias", spec.UpBias))
+		if spec.Act != engine.ActGELU {
+			rows.multiply(s.Gate, b.ownWeight(op, spec.Gate), optional(op, "the gate's bias", spec.GateBias))
+		}
+	}
+	switch spec.Act {
+	case engine.ActGELU:
+		b.GELU(y, y)
+	case engine.ActGeGLU:
+		b.GeGLU(y, s.Gate, y)
+	default:
+		b.SwiGLU(y, s.Gate, y)
+	}
+}

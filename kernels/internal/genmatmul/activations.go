@@ -1,0 +1,112 @@
+package main
+
+import "fmt"
+
+// How a lane of matvec comes by its unit of activations: loaded, put through the norm, and
+// summed up where a format needs sums.
+
+// octets calls do for every eight numbers of the unit, or what there is of one.
+func (c codec) octets(do func(from, n int)) {
+	for from := 0; from < c.unit; from += 8 {
+		do(from, min(8, c.unit-from))
+	}
+}
+
+// each writes one instruction for each of n numbers, on one line: %[1]d in form is the
+// number from + i, %[2]d is i.
+func (t *text) each(from, n int, form string) {
+	for i := range n {
+		if i > 0 {
+			t.WriteByte(' ')
+		}
+		fmt.Fprintf(t, form, from+i, i)
+	}
+	t.WriteByte('\n')
+}
+
+func (c codec) loadX() string {
+	t := &text{}
+	if c.isFloat() {
+		t.line("{")
+		t.line(".reg .u32 %%here;")
+		t.line("shl.b32 %%here, %%unit, %d; sub.u32 %%here, %%K, %%here; // numbers from here on", log2(c.unit))
+	}
+	c.loadUnit(t, "%x", "x", "x_row", 0, c.unit)
+	t.line("@%%plain bra HAVE_X;")
+	t.line("// h = ((x - mean) gain + shift / rstd) rstd; the sums are multiplied by rstd at the end. Without a mean")
+	t.line("// it is RMSNorm, and rstd comes of the squares of x")
+	c.octets(func(from, n int) {
+		c.loadUnit(t, "%g", "gain", "gain", from, n)
+		t.each(from, n, "fma.rn.f32 %%squares, %%x%[1]d, %%x%[1]d, %%squares;")
+		t.each(from, n, "sub.f32 %%x%[1]d, %%x%[1]d, %%mean;")
+		t.each(from, n, "mul.f32 %%x%[1]d, %%x%[1]d, %%g%[2]d;")
+	})
+	t.line("@!%%shifted bra HAVE_X;")
+	c.octets(func(from, n int) {
+		c.loadUnit(t, "%g", "shift", "shift", from, n)
+		t.each(from, n, "fma.rn.f32 %%x%[1]d, %%g%[2]d, %%deviation, %%x%[1]d;")
+	})
+	if c.isFloat() {
+		t.line("}")
+	}
+	t.line("HAVE_X:")
+	c.sumX(t)
+	return t.String()
+}
+
+// loadUnit loads numbers from..from+n-1 of the unit of a row into registers, from number 0
+// on in the case of eight temporary ones.
+func (c codec) loadUnit(t *text, regs, name, row string, from, n int) {
+	if from == 0 {
+		t.line("mad.wide.u32 %%%s_at, %%unit, %d, %%%s;", name, 4*c.unit, row)
+	}
+	to := from
+	if regs == "%g" {
+		to = 0
+	}
+	if c.isFloat() {
+		c.loadRagged(t, regs, name, n)
+		return
+	}
+	for i := 0; i < n; i += 8 {
+		t.line("ld.global.nc.v4.f32 {%s}, [%%%s_at+%d]; ld.global.nc.v4.f32 {%s}, [%%%s_at+%d];",
+			run(regs, to+i, 4), name, 4*(from+i), run(regs, to+i+4, 4), name, 4*(from+i)+16)
+	}
+}
+
+// loadRagged loads a unit of which the end may lie past K, as zeros, from an address that
+// may be a multiple of 4 only.
+func (c codec) loadRagged(t *text, regs, name string, n int) {
+	t.each(0, n, "mov.f32 "+"%"+regs+"%[1]d, 0f00000000;")
+	t.line("@%%scattered bra %s_BY_ONE;", name)
+	for i := 0; i < n; i += 4 {
+		if i == 0 {
+			t.line("ld.global.nc.v4.f32 {%s}, [%%%s_at];", run(regs, 0, 4), name)
+			continue
+		}
+		t.line("setp.gt.u32 %%p, %%here, %d; @%%p ld.global.nc.v4.f32 {%s}, [%%%s_at+%d];", i, run(regs, i, 4), name, 4*i)
+	}
+	t.line("bra HAVE_%s;", name)
+	t.line("%s_BY_ONE:", name)
+	for i := range n {
+		t.line("setp.gt.u32 %%p, %%here, %d; @%%p ld.global.nc.f32 %s%d, [%%%s_at+%d];", i, regs, i, name, 4*i)
+	}
+	t.line("HAVE_%s:", name)
+}
+
+// sumX makes start<s> = -(2^bits + origin) * sum of x and, for minima of a whole unit,
+// sum0 = sum of x.
+func (c codec) sumX(t *text) {
+	if c.sums == 0 {
+		return
+	}
+	t.line("// where the sums of codes begin, which are 2^%d too great: start = -%d sum of x", c.bits, 1<<c.bits+c.origin)
+	for s := range c.unit / c.sums {
+		from := s * c.sums
+		t.line("add.f32 %%sum0, %%x%d, %%x%d;", from, from+1)
+		for i := from + 2; i < from+c.sums; i += 8 {
+			t.each(i, min(8, from+c.sums-i), "add.f32 %%sum0, %%sum0, %%x%[1]d;")
+		}
+		t.line("mul.f32 %%start%d, %%sum0, %s;", s, float(-float32(int(1)<<c.bits+c.origin)))
+	}
+}
