@@ -3,8 +3,6 @@
 package cuda
 
 import (
-	"slices"
-
 	"github.com/potion-engine/potion/engine"
 	"github.com/potion-engine/potion/kernels"
 )
@@ -16,7 +14,6 @@ type attention struct {
 	k    *pageKernels
 	rows int
 	step *deviceStep
-	last int // the greatest position
 	spec *engine.AttendSpec
 }
 
@@ -27,7 +24,7 @@ const promptRows = 4
 // Attend launches attend_prompt_<format of the pages> if a sequence of the step has many
 // rows on average, attend_decode_<format> if it has few (or the device too little shared
 // memory for tiles), attend_any_<format> for head sizes that those two do not take, and
-// attend_weights_<format> if weights are asked for.
+// attend_weights_<format> if weights are asked for: one launch each.
 func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, spec *engine.AttendSpec) {
 	const op = "Attend"
 	engine.CheckAttend(y, q, kv, step, spec)
@@ -38,7 +35,7 @@ func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, sp
 	}
 	a := attention{
 		y: address(op, "y", y), q: address(op, "q", q), kv: c, k: b.ops.pages[c.spec.Format],
-		rows: step.T(), step: s, last: int(slices.Max(step.Pos)), spec: spec,
+		rows: step.T(), step: s, spec: spec,
 	}
 	switch dim := c.spec.HeadDim; {
 	case dim%8 != 0 || dim > 256:
@@ -72,30 +69,62 @@ func (a *attention) arguments(list *arguments, first ...uint64) []uint64 {
 	return list.list()
 }
 
-// attendDecode launches a block for each row and each few heads that share keys and
-// values, or several of them with a part of the pages each, and attend_combine then.
+// decoding is the kernel of attend_decode for pages of a format: how many heads share a
+// block, and its dynamic shared memory.
+type decoding struct {
+	*kernel
+	share, shared int
+}
+
+// decoding is the one on tensor cores where the device and the format have it: the results
+// are as exact, with fewer instructions, and twice as many heads share what is read.
+func (b *Backend) decoding(k *pageKernels, dim int) decoding {
+	if shared := kernels.DecodeShared(dim); k.decodeMMA != nil && k.decodeMMA.Target <= b.compute && shared <= b.maxShared {
+		return decoding{k.decodeMMA, kernels.DecodeHeadsMMA, shared}
+	}
+	return decoding{k.decode, kernels.DecodeHeads, 0}
+}
+
+// attendDecode launches a block for each row, each few heads that share keys and values,
+// and each part of the pages that a row may come to have. The grid, like all arguments,
+// stays as it is while a context grows.
 func (b *Backend) attendDecode(a *attention) {
-	heads, dim := a.spec.Heads, a.kv.spec.HeadDim
-	blocks := kernels.DecodeBlocks(heads, a.kv.spec.Heads)
-	positions := a.last + 1
+	heads, kv := a.spec.Heads, a.kv.spec
+	d := b.decoding(a.k, kv.HeadDim)
+	blocks := kernels.DecodeBlocks(heads, kv.Heads, d.share)
+	pages := kv.Pages
 	if a.spec.Window > 0 {
-		positions = min(positions, a.spec.Window+engine.PageLen)
+		pages = min(pages, (a.spec.Window-1)/engine.PageLen+2)
 	}
-	splits := kernels.Splits(positions, a.rows*blocks, b.info.Units)
-	var sums, stats uint64
-	if splits > 1 {
-		parts := int64(a.rows) * int64(heads) * int64(splits)
-		if err := b.reserve(&b.parts, 4*parts*int64(dim+2)); err != nil {
+	splits := kernels.Splits(pages, a.rows*blocks, b.info.Units)
+	parts := int64(a.rows) * int64(heads) * int64(splits)
+	if err := b.reserve(&b.parts, 4*parts*int64(kv.HeadDim+2)); err != nil {
+		b.fail(err)
+		return
+	}
+	tickets, ok := b.zeroCounters(a.rows * blocks)
+	if !ok {
+		return
+	}
+	sums := b.parts.addr
+	stats := sums + uint64(4*parts*int64(kv.HeadDim))
+	b.launch(d.kernel, a.rows, blocks, splits, uint32(d.shared), a.arguments(&b.arguments, a.y, sums, stats, tickets)...)
+}
+
+// zeroCounters is n counters, words of zero, for a kernel whose blocks count how many of
+// them are done. Every kernel leaves them at zero, and so all can use the same ones.
+func (b *Backend) zeroCounters(n int) (addr uint64, ok bool) {
+	if b.queue.closed {
+		return 0, false
+	}
+	if b.counters.bytes < int64(4*n) {
+		if err := b.reserve(&b.counters, int64(4*n)); err != nil {
 			b.fail(err)
-			return
+			return 0, false
 		}
-		sums = b.parts.addr
-		stats = sums + uint64(4*parts*int64(dim))
+		b.set(b.counters.addr, b.counters.bytes, 0)
 	}
-	b.launch(a.k.decode, a.rows, blocks, splits, 0, a.arguments(&b.arguments, a.y, sums, stats)...)
-	if splits > 1 {
-		b.launch(b.ops.attendCombine, a.rows, heads, 1, 0, a.y, sums, stats, uint64(splits), uint64(dim))
-	}
+	return b.counters.addr, true
 }
 
 // attendPrompt launches a block for each tile of rows and each key/value head.

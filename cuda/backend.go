@@ -27,6 +27,7 @@ type Backend struct {
 	step     deviceStep
 	lists    buffer // Gather's rows, Attend's rows of weights
 	products products
+	counters buffer // zeros, see zeroCounters
 	parts    buffer // results of parts of Attend and TopK, before they are merged
 	ops      operations
 	launches uint64

@@ -13,7 +13,6 @@ type operations struct {
 	layerNorm, rmsNorm, rope, gather, softmax *kernel
 	gelu, swiGLU, geGLU, residual, softCap    *kernel
 	topK, topKMerge                           *kernel
-	attendCombine                             *kernel
 	pages                                     [formats]*pageKernels
 	weights                                   [formats]*weightKernels
 }
@@ -24,6 +23,8 @@ const formats = int(format.Q6_K) + 1
 // pageKernels are the kernels that read and write pages of one format.
 type pageKernels struct {
 	store, ropeStore, decode, prompt, any, weights *kernel
+
+	decodeMMA *kernel // nil for F32
 }
 
 func (b *Backend) findOperations() operations {
@@ -40,8 +41,6 @@ func (b *Backend) findOperations() operations {
 		softCap:   b.kernel("softcap_f32"),
 		topK:      b.kernel("topk_f32"),
 		topKMerge: b.kernel("topk_f32_merge"),
-
-		attendCombine: b.kernel("attend_combine_f32"),
 	}
 	for _, f := range []format.Format{format.F32, format.F16, format.Q8_0} {
 		name := strings.ToLower(f.String())
@@ -52,6 +51,9 @@ func (b *Backend) findOperations() operations {
 			prompt:    b.kernel("attend_prompt_" + name),
 			any:       b.kernel("attend_any_" + name),
 			weights:   b.kernel("attend_weights_" + name),
+		}
+		if f != format.F32 {
+			o.pages[f].decodeMMA = b.kernel("attend_decode_" + name + "_mma")
 		}
 	}
 	for _, f := range format.All() {

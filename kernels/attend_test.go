@@ -193,25 +193,48 @@ func eachAttention(t *testing.T, takes func(a attention) bool, test func(r *rig,
 	}
 }
 
-func TestAttendDecode(t *testing.T) {
-	t.Parallel()
-	eachAttention(t, func(a attention) bool { return a.dim%8 == 0 && a.dim <= 256 }, func(r *rig, p *problem) {
-		count, splits := len(p.pos), max(p.splits, 1)
-		y := r.space(4 * len(p.want))
-		sums, stats := r.space(4*len(p.want)*splits), r.space(8*count*p.heads*splits)
-		grid := emulator.Dim3{X: count, Y: kernels.DecodeBlocks(p.heads, p.kv), Z: splits}
-		r.launch("attend_decode_"+p.cache.name, grid, 0, append([]any{y, sums, stats}, p.args...)...)
-		if splits > 1 {
-			r.sharedOut(p, get[float32](r, stats, 2*count*p.heads*splits))
-			r.launch("attend_combine_f32", emulator.Dim3{X: count, Y: p.heads, Z: 1}, 0, y, sums, stats, uint32(splits), uint32(p.dim))
+// decode launches attend_decode of the plain kind or on tensor cores, with as many splits.
+func (r *rig) decode(p *problem, mma bool, splits int) (y, stats uint64) {
+	r.Helper()
+	entry, share, shared := "attend_decode_"+p.cache.name, kernels.DecodeHeads, 0
+	if mma {
+		entry, share, shared = entry+"_mma", kernels.DecodeHeadsMMA, kernels.DecodeShared(p.dim)
+	}
+	count := len(p.pos)
+	y, stats = r.space(4*len(p.want)), r.space(8*count*p.heads*splits)
+	sums := r.space(4 * len(p.want) * splits)
+	grid := emulator.Dim3{X: count, Y: kernels.DecodeBlocks(p.heads, p.kv, share), Z: splits}
+	tickets := r.put(make([]uint32, grid.X*grid.Y))
+	r.launch(entry, grid, shared, append([]any{y, sums, stats, tickets}, p.args...)...)
+	for i, n := range get[uint32](r, tickets, grid.X*grid.Y) {
+		if n != 0 {
+			r.Fatalf("ticket %d is left at %d", i, n)
 		}
-		r.same("y", r.floats(y, len(p.want)), p.want, attendLimit)
-	})
+	}
+	return y, stats
 }
 
-// sharedOut wants every split to have an equal share of the pages that a row sees, but
-// the last ones, which may have less or nothing.
-func (r *rig) sharedOut(p *problem, stats []float32) {
+func TestAttendDecode(t *testing.T) {
+	t.Parallel()
+	for _, mma := range []bool{false, true} {
+		t.Run(map[bool]string{false: "plain", true: "mma"}[mma], func(t *testing.T) {
+			t.Parallel()
+			eachAttention(t, func(a attention) bool { return a.dim%8 == 0 && a.dim <= 256 }, func(r *rig, p *problem) {
+				if mma && p.cache.name == "f32" {
+					r.Skip("tensor cores of sm_80 do not multiply float32")
+				}
+				splits := max(p.splits, 1)
+				y, stats := r.decode(p, mma, splits)
+				r.same("y", r.floats(y, len(p.want)), p.want, attendLimit)
+				r.sharedOut(p, stats, splits)
+			})
+		})
+	}
+}
+
+// sharedOut wants every split of a row to have found something but those that are not
+// needed, which find nothing.
+func (r *rig) sharedOut(p *problem, stats uint64, splits int) {
 	r.Helper()
 	for i := range len(p.pos) * p.heads {
 		last := int(p.pos[i/p.heads])
@@ -220,54 +243,13 @@ func (r *rig) sharedOut(p *problem, stats []float32) {
 			first = max(0, last-p.window+1)
 		}
 		pages := last/kernels.PageLen - first/kernels.PageLen + 1
-		busy := ceilDiv(pages, ceilDiv(pages, p.splits))
-		for j := range p.splits {
-			if l := stats[2*(i*p.splits+j)+1]; (l == 0) != (j >= busy) {
-				r.Fatalf("row %d, head %d: split %d of %d has the sum %v, %d pages are to be read by %d splits", i/p.heads, i%p.heads, j, p.splits, l, pages, busy)
-			}
-		}
-	}
-}
-
-// The greatest score may be that of any split, and far above all others.
-func TestAttendCombine(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	const count, heads = 2, 3
-	for _, c := range []struct{ splits, dim int }{{1, 1}, {2, 7}, {3, 128}, {5, 129}, {4, 300}} {
-		n := count * heads
-		sums, stats := r.normal(n*c.splits*c.dim, 0, 1), make([]float32, 2*n*c.splits)
-		want := make([]float64, n*c.dim)
-		for i := range n {
-			top := i % c.splits // the split of the greatest score
-			greatest := 300 - 600*float32(i%2)
-			weights, total := make([]float64, c.splits), 0.0
-			for j := range c.splits {
-				m, l := greatest-300+float32(40*j), 1+r.rand.Float32()
-				switch {
-				case j == top:
-					m = greatest
-				case (i+j)%4 == 0: // an empty split, whose sums are not read
-					m, l = -math.MaxFloat32, 0
-					sums[(i*c.splits+j)*c.dim] = float32(math.NaN())
-				case i < 3:
-					m = greatest - float32(j)
-				}
-				stats[2*(i*c.splits+j)], stats[2*(i*c.splits+j)+1] = m, l
-				weights[j] = math.Exp(float64(m) - float64(greatest))
-				total += weights[j] * float64(l)
-			}
-			for j, w := range weights {
-				for d := range c.dim {
-					if w > 0 {
-						want[i*c.dim+d] += w / total * float64(sums[(i*c.splits+j)*c.dim+d])
-					}
+		if active := min(splits, ceilDiv(pages, kernels.DecodePages)); active > 1 {
+			for j, l := range get[float32](r, stats+uint64(8*i*splits), 2*active) {
+				if j%2 == 1 && l == 0 {
+					r.Fatalf("row %d, head %d: split %d of %d found nothing", i/p.heads, i%p.heads, j/2, active)
 				}
 			}
 		}
-		y := r.space(4 * len(want))
-		r.launch("attend_combine_f32", emulator.Dim3{X: count, Y: heads, Z: 1}, 0, y, r.put(sums), r.put(stats), uint32(c.splits), uint32(c.dim))
-		r.same(fmt.Sprintf("%+v", c), r.floats(y, len(want)), want, attendLimit)
 	}
 }
 
@@ -281,8 +263,7 @@ func TestAttendDecodeBytes(t *testing.T) {
 			var sectors [2]int64
 			for i, n := range []int{256, 512} {
 				p := r.attention(attention{heads: 4, kv: 1, dim: dim, spans: [][2]int{{n - 1, 1}}}, f)
-				y := r.space(4 * len(p.want))
-				r.launch("attend_decode_"+format.name, rows(1), 0, append([]any{y, uint64(0), uint64(0)}, p.args...)...)
+				r.decode(p, false, 1)
 				sectors[i] = r.last.GlobalLoadSectors
 			}
 			share := float64(32*(sectors[1]-sectors[0])) / float64(256*2*format.Format.RowBytes(dim))

@@ -2,7 +2,6 @@ package kernels_test
 
 import (
 	"reflect"
-	"slices"
 	"testing"
 
 	"github.com/potion-engine/potion/kernels"
@@ -45,7 +44,7 @@ func TestComplete(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"layernorm_f32", "rmsnorm_f32", "rope_f32", "gelu_f32", "swiglu_f32", "geglu_f32", "residual_f32",
-		"softcap_f32", "softmax_f32", "topk_f32", "topk_f32_merge", "gather_f32", "attend_combine_f32",
+		"softcap_f32", "softmax_f32", "topk_f32", "topk_f32_merge", "gather_f32",
 	}
 	for _, f := range pageFormats {
 		for _, op := range []string{"store_", "attend_decode_", "attend_prompt_", "attend_any_", "attend_weights_"} {
@@ -55,41 +54,6 @@ func TestComplete(t *testing.T) {
 	for _, entry := range want {
 		if _, found := kernels.Find(entry); !found {
 			t.Errorf("no kernel %s", entry)
-		}
-	}
-}
-
-func TestSplits(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ positions, blocks, multiprocessors, want int }{
-		{1, 8, 132, 1}, {128, 8, 132, 1}, {129, 8, 132, 2}, {4096, 8, 132, 32}, {32768, 8, 132, 33},
-		{32768, 300, 132, 1}, {32768, 264, 132, 1}, {32768, 263, 132, 2}, {0, 1, 132, 1},
-	} {
-		if got := kernels.Splits(c.positions, c.blocks, c.multiprocessors); got != c.want {
-			t.Errorf("%d positions, %d blocks on %d multiprocessors: %d splits, want %d", c.positions, c.blocks, c.multiprocessors, got, c.want)
-		}
-	}
-	if blocks := kernels.DecodeBlocks(32, 8) * kernels.Splits(4096, kernels.DecodeBlocks(32, 8), 132); blocks < 132 {
-		t.Errorf("%d blocks for a context of 4096, want one on each of 132 multiprocessors", blocks)
-	}
-}
-
-func TestPromptTiles(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		seq   []int32
-		group int
-		want  []int32
-	}{
-		{[]int32{0}, 1, []int32{0, 1}},
-		{[]int32{0, 0, 3}, 3, []int32{0, 6, 6, 3}},
-		{make([]int32, 33), 1, []int32{0, 32, 32, 1}},
-		{[]int32{1, 2, 1}, 20, []int32{0, 20, 20, 20, 40, 20}},
-		{[]int32{0}, 71, []int32{0, 32, 32, 32, 64, 7}},
-		{nil, 4, nil},
-	} {
-		if got := kernels.PromptTiles(nil, c.seq, c.group); !slices.Equal(got, c.want) {
-			t.Errorf("sequences %v, group %d: %v, want %v", c.seq, c.group, got, c.want)
 		}
 	}
 }

@@ -1,26 +1,30 @@
 package kernels
 
-// DecodeHeads is how many heads of a group share a block of attend_decode_*, and so its
-// loads of keys and values.
-const DecodeHeads = 4
+// DecodeHeads and DecodeHeadsMMA are how many heads of a group share a block of
+// attend_decode_* and attend_decode_*_mma, and so its loads of keys and values.
+const (
+	DecodeHeads    = 4
+	DecodeHeadsMMA = 8
+)
 
-// DecodeBlocks is the second extent of attend_decode_*'s grid.
-func DecodeBlocks(heads, kvHeads int) int {
-	return kvHeads * ceilDiv(heads/kvHeads, DecodeHeads)
+// DecodeBlocks is the second extent of attend_decode_*'s grid, with as many heads to a
+// block as one of the constants above says.
+func DecodeBlocks(heads, kvHeads, share int) int {
+	return kvHeads * ceilDiv(heads/kvHeads, share)
 }
 
-// minSplit is the least number of pages that get a split of their own: one for each warp
-// of a block of attend_decode_*.
-const minSplit = 4
+// DecodeShared is the dynamic shared memory of attend_decode_*_mma in bytes.
+func DecodeShared(dim int) int { return 18432 * ceilDiv(dim, 64) }
 
-// Splits is the third extent of attend_decode_*'s grid for rows that see at most that
-// many positions, with blocks = rows * DecodeBlocks: enough splits for two blocks on each
-// multiprocessor, but none of fewer than 4 pages. It is right for shorter rows as well,
-// whose last splits are then empty, so that a recorded step can be replayed as the
-// context grows.
-func Splits(positions, blocks, multiprocessors int) int {
-	most := ceilDiv(positions, minSplit*PageLen)
-	return max(1, min(most, ceilDiv(2*multiprocessors, blocks)))
+// DecodePages is the least number of pages that attend_decode_* gives a split of their own.
+const DecodePages = 4
+
+// Splits is the third extent of attend_decode_*'s grid for sequences of at most that many
+// pages, with blocks = rows * DecodeBlocks: a block for each multiprocessor at least. A
+// row of fewer pages leaves the last of them with nothing to do, so that a recorded step
+// can be replayed as the context grows: pages is what a sequence may come to.
+func Splits(pages, blocks, multiprocessors int) int {
+	return max(1, min(ceilDiv(pages, DecodePages), ceilDiv(multiprocessors, blocks)))
 }
 
 // PromptPairs is how many pairs of a row and a head of one group a tile of

@@ -1,6 +1,7 @@
 package kernels_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"slices"
@@ -41,7 +42,24 @@ func newCache(r *rig, name string, spec engine.KVSpec, sequences, positions int)
 		c.tables = append(c.tables, int32(p))
 	}
 	c.at = r.space(int(c.Bytes()))
+	c.staleScales(r)
 	return c
+}
+
+// staleScales makes all scales NaN, of positions that hold nothing as well: kernels that
+// load 16 bytes of them at a time do not tell them apart.
+func (c *cache) staleScales(r *rig) {
+	r.Helper()
+	if c.Format != format.Q8_0 {
+		return
+	}
+	quants := c.Heads * kernels.PageLen * c.HeadDim
+	stale := bytes.Repeat([]byte{0xff}, quants/16)
+	for half := range 2 * c.Pages {
+		if err := r.CopyIn(c.at+uint64(half*int(c.PageBytes())/2+quants), stale); err != nil {
+			r.Fatal(err)
+		}
+	}
 }
 
 // row is where the numbers of a head's key (half 0) or value (half 1) begin, in bytes

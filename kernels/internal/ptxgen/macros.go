@@ -24,10 +24,17 @@ func macros() template.FuncMap {
 			n, err := strconv.Atoi(b)
 			return a + n, err
 		},
-		"mod4":  func(n int) int { return n % 4 },
-		"of":    of,
-		"quiet": quiet,
-		"split": strings.Fields,
+		"mod4":   func(n int) int { return n % 4 },
+		"of":     of,
+		"quiet":  quiet,
+		"split":  strings.Fields,
+		"div":    func(a, b int) int { return a / b },
+		"mod":    func(a, b int) int { return a % b },
+		"pick":   pick,
+		"regs":   regs,
+		"halves": halves,
+		"powers": powers,
+		"mma":    mma,
 	}
 }
 
@@ -155,4 +162,58 @@ func blockReduce(op, v, partial string) string {
 // fill puts the registers into a macro's text.
 func fill(dst, src, text string) string {
 	return strings.NewReplacer("dst", dst, "src", src).Replace(text)
+}
+
+// pick is yes if v is true or not 0, else no.
+func pick(v any, yes, no string) string {
+	if truth, _ := template.IsTrue(v); truth {
+		return yes
+	}
+	return no
+}
+
+// regs is the n registers of an array from first on as a vector.
+func regs(array string, first, n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = array + strconv.Itoa(first+i)
+	}
+	return "{ " + strings.Join(list, ", ") + " }"
+}
+
+// mma is d = a b + c for a of 16x16 halves, b of 16x8 and sums of float32.
+func mma(d, a, b, c string) string {
+	return fmt.Sprintf("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 %s, %s, %s, %s;", d, a, b, c)
+}
+
+// halves is the halves of two numbers, a in the lower bits, and the halves of what they
+// leave over: together 2^-22 of the number, and no less than 2^-25.
+func halves(high, low, a, b string) string {
+	return strings.NewReplacer("high", high, "low", low, "A", a, "B", b).Replace(`{                                   // high = halves of A and B, low = halves of what is left
+        .reg .b16 %first, %second;
+        .reg .f32 %x_, %y_;
+        cvt.rn.f16x2.f32 high, B, A;
+        mov.b32 { %first, %second }, high;
+        cvt.f32.f16 %x_, %first;
+        cvt.f32.f16 %y_, %second;
+        sub.rn.f32 %x_, A, %x_;
+        sub.rn.f32 %y_, B, %y_;
+        cvt.rn.f16x2.f32 low, %y_, %x_;
+    }`)
+}
+
+// powers is the power of two that brings a number x >= 0 to 2^14..2^15, and its inverse;
+// zeros and infinities count as 2^-111 and 2^113.
+func powers(up, down, x string) string {
+	return strings.NewReplacer("up", up, "down", down, "X", x).Replace(`{                                   // up = 2^(14 - e), down = 2^(e - 14) with 2^e <= X < 2^(e+1)
+        .reg .b32 %e_, %f_;
+        mov.b32 %e_, X;
+        and.b32 %e_, %e_, 0x7f800000;
+        max.u32 %e_, %e_, 0x08000000;
+        min.u32 %e_, %e_, 0x78000000;
+        sub.u32 %f_, 0x86000000, %e_;
+        mov.b32 up, %f_;
+        sub.u32 %f_, %e_, 0x07000000;
+        mov.b32 down, %f_;
+    }`)
 }

@@ -28,3 +28,25 @@ func of(p page, place string) at { return at{p, place} }
 
 // PerLoad is how many numbers a load of 16 bytes gives.
 func (p page) PerLoad() int { return 16 / p.Bytes }
+
+// pageKernel is a kernel on pages: its name, its template, and what that is given.
+type pageKernel struct {
+	name, from string
+	data       any
+}
+
+// kernels is the kernels that read or write pages of the format.
+func (p page) kernels() []pageKernel {
+	store := "store"
+	if p.Blocks {
+		store = "store_blocks"
+	}
+	list := []pageKernel{{"store_" + p.Name, store, p}, {"rope_store_" + p.Name, "rope_store", p}}
+	for _, op := range []string{"attend_decode", "attend_prompt", "attend_any", "attend_weights"} {
+		list = append(list, pageKernel{op + "_" + p.Name, op, p})
+	}
+	if p.Bytes < 4 { // tensor cores multiply halves
+		list = append(list, pageKernel{"attend_decode_" + p.Name + "_mma", "attend_decode_mma", p})
+	}
+	return list
+}

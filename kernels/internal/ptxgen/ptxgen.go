@@ -35,21 +35,14 @@ func Files() (map[string]string, error) {
 			return nil, err
 		}
 	}
-	for _, name := range []string{"layernorm", "rmsnorm", "rope", "softmax", "topk", "attend_combine", "sample_best", "sample_few", "sample_cut", "sample_draw"} {
+	for _, name := range []string{"layernorm", "rmsnorm", "rope", "softmax", "topk", "sample_best", "sample_few", "sample_cut", "sample_draw"} {
 		if err := write(name, name, nil); err != nil {
 			return nil, err
 		}
 	}
 	for _, p := range pages() {
-		for _, op := range []string{"store", "rope_store", "attend_decode", "attend_prompt", "attend_any", "attend_weights"} {
-			from := op
-			if op == "store" && p.Blocks {
-				from = "store_blocks"
-			}
-			if tmpl.Lookup(from+".tmpl") == nil {
-				continue
-			}
-			if err := write(op+"_"+p.Name, from, p); err != nil {
+		for _, k := range p.kernels() {
+			if err := write(k.name, k.from, k.data); err != nil {
 				return nil, err
 			}
 		}
