@@ -67,6 +67,8 @@ type device struct {
 	empty  chan *batch // back from it
 	done   chan error  // answers to commands that are waited for
 
+	sequences sequences
+
 	err  error // the first failure not yet told
 	lost bool  // err stays for good
 	told bool  // err of a lost device was told
@@ -117,16 +119,19 @@ func (d *device) open() (err error) {
 	if d.stream, err = cu.MakeStream(cu.NonBlocking); err != nil {
 		return errors.Join(driver.Check("making a stream", err), d.ctx.Destroy())
 	}
+	d.sequences.off = !driver.GraphsSupported()
 	return nil
 }
 
 // close destroys the context and with it memory, modules and streams. It returns a failure
 // that nobody was told; what a lost device says to being destroyed adds nothing to it.
 func (d *device) close() error {
+	d.finish()
 	if d.err == nil {
-		if err := d.execute(&command{action: settle}); err != nil {
-			d.keep(err)
-		}
+		d.attempt(&command{action: settle})
+	}
+	if d.err == nil {
+		d.err = driver.Check("forgetting graphs", d.sequences.forgetAll())
 	}
 	err := driver.Check("destroying the context", d.ctx.Destroy())
 	switch {
@@ -138,21 +143,33 @@ func (d *device) close() error {
 	return errors.Join(d.err, err)
 }
 
-// do carries a command out, unless one before it failed.
+// do carries a command out, unless one before it failed, or holds it back until it is clear
+// what it belongs to.
 func (d *device) do(c *command) {
-	switch {
-	case c.action == call:
+	if c.recordable() {
+		d.take(c)
+		return
+	}
+	d.finish()
+	if c.action == call {
 		err := c.function()
 		c.function = nil
 		d.done <- err
 		return
-	case d.err == nil:
-		if err := d.execute(c); err != nil {
-			d.keep(err)
-		}
 	}
+	d.attempt(c)
 	if c.action == download || c.action == settle {
 		d.done <- d.tell()
+	}
+}
+
+// attempt executes a command, unless one before it failed, and keeps its failure.
+func (d *device) attempt(c *command) {
+	if d.err != nil {
+		return
+	}
+	if err := d.execute(c); err != nil {
+		d.keep(err)
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 //	ids, pos, seq  i32 [T] each
 //	pages          i32 [sequences, stride]   a page table each, zeros past its end
 //
-// one after the other in one buffer, which the host writes in one copy.
+// one after the other in one buffer, which the host writes in one copy. The stride is a power
+// of two, so that the kernels' arguments stay the same while a sequence grows.
 type deviceStep struct {
 	serial uint64 // of the step that is there; 0 for none
 	buffer buffer
@@ -30,6 +31,9 @@ type deviceStep struct {
 	tileCount int
 	tileList  []int32
 }
+
+// minStride is how long page tables are at the least: for 2048 positions.
+const minStride = 64
 
 // onDevice is the device's copy of a step, which is made if it is not there. It is nil
 // if that failed, and the failure kept for the next Sync or Read.
@@ -52,9 +56,11 @@ func (b *Backend) onDevice(s *engine.Step) *deviceStep {
 
 func (b *Backend) sendStep(s *engine.Step) error {
 	d, t := &b.step, s.T()
-	d.stride, d.sequences = 1, 0
+	d.stride, d.sequences = minStride, 0
 	for i, seq := range s.Seq {
-		d.stride = max(d.stride, min(int(s.Pos[i])/engine.PageLen+1, len(s.Pages[seq])))
+		for d.stride < min(int(s.Pos[i])/engine.PageLen+1, len(s.Pages[seq])) {
+			d.stride *= 2
+		}
 		if i == 0 || seq != s.Seq[i-1] {
 			d.sequences++
 		}
