@@ -167,12 +167,17 @@ func commandLine(c *cli.Context) string {
 		if w == "--" {
 			break // flagsFirst ends the flags so
 		}
-		if strings.ContainsFunc(w, func(r rune) bool { return !strings.ContainsRune(plainLetters, r) }) || w == "" {
-			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-		words = append(words, w)
+		words = append(words, shellQuoted(w))
 	}
 	return strings.Join(words, " ")
+}
+
+// shellQuoted is a word as a shell takes it for one.
+func shellQuoted(w string) string {
+	if w != "" && !strings.ContainsFunc(w, func(r rune) bool { return !strings.ContainsRune(plainLetters, r) }) {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 }
 
 const plainLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -43,6 +44,7 @@ counted from 1 here, from 0 in --json. TEXT may have up to 512 tokens. Examples:
 			&cli.StringFlag{Name: "lens", Usage: "the lens of which `TOKENS` --json and --html have: all or token", DefaultText: fmt.Sprintf("all up to %d tokens", lensTokens)},
 			jsonFlag("print everything as one JSON object; --schema describes it"),
 			&cli.StringFlag{Name: "html", Usage: "write a page to look around in to `FILE`; it needs no network", Category: catOutput},
+			&cli.StringFlag{Name: "svg", Usage: "draw what a terminal would show into `FILE`", Category: catOutput},
 			&cli.BoolFlag{Name: "schema", Usage: "print the JSON Schema of --json and do nothing else", Category: catOutput},
 		),
 		Action: explainText,
@@ -70,6 +72,9 @@ const maxTop = 100
 func explainText(c *cli.Context) error {
 	if c.Bool("schema") {
 		_, err := io.WriteString(c.App.Writer, explain.Schema)
+		return err
+	}
+	if err := checkWritable(c.String("svg")); err != nil {
 		return err
 	}
 	lens, top := c.String("lens"), c.Int("top")
@@ -162,8 +167,8 @@ func explainRequest(c *cli.Context, m *opened, ids []int32) (explain.Request, er
 	return q, nil
 }
 
-// writeExplanation explains and writes what the flags ask for: JSON or text to stdout, and a
-// page to a file.
+// writeExplanation explains and writes what the flags ask for: JSON or text to stdout, a page
+// and a picture to files.
 func writeExplanation(c *cli.Context, m *opened, tok explain.Vocabulary, q explain.Request) error {
 	html := c.String("html")
 	if html == "" {
@@ -178,7 +183,7 @@ func writeExplanation(c *cli.Context, m *opened, tok explain.Vocabulary, q expla
 	})
 }
 
-// explainTo prints an explanation and fills page, if not nil.
+// explainTo prints an explanation, draws it where --svg says and fills page, if not nil.
 func explainTo(c *cli.Context, m *opened, tok explain.Vocabulary, q explain.Request, page *explain.Page) error {
 	var js *explain.JSONWriter
 	if c.Bool("json") {
@@ -205,22 +210,57 @@ func explainTo(c *cli.Context, m *opened, tok explain.Vocabulary, q explain.Requ
 	if page != nil {
 		page.Finish(e)
 	}
+	if err := drawExplanation(c, e); err != nil {
+		return err
+	}
 	if js != nil {
 		return js.Finish(e)
 	}
-	o := textOptions(c.App.Writer)
-	o.Layer, o.Head, o.Top = c.Int("layer"), c.Int("head"), q.Top
-	return explain.WriteText(c.App.Writer, e, o)
+	return explain.WriteText(c.App.Writer, e, explainOptions(c, textOptions(c.App.Writer)))
 }
 
+// drawExplanation writes the picture that --svg asks for.
+func drawExplanation(c *cli.Context, e *explain.Explanation) error {
+	path := c.String("svg")
+	if path == "" {
+		return nil
+	}
+	return writeWhole(path, func(w *bufio.Writer) error {
+		return explain.WriteSVG(w, e, explainOptions(c, explain.TextOptions{Width: plainWidth}), explainCommandLine(c))
+	})
+}
+
+// explainCommandLine is what one would type to see the same.
+func explainCommandLine(c *cli.Context) string {
+	words := []string{"potion", "explain"}
+	for _, name := range []string{"model", "file", "ids", "token", "layer", "head", "top"} {
+		if c.IsSet(name) {
+			words = append(words, "--"+name, shellQuoted(fmt.Sprint(c.Value(name))))
+		}
+	}
+	for _, s := range c.Args().Slice() {
+		words = append(words, `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(s)+`"`)
+	}
+	return strings.Join(words, " ")
+}
+
+// explainOptions are o with what the flags choose to show.
+func explainOptions(c *cli.Context, o explain.TextOptions) explain.TextOptions {
+	o.Layer, o.Head, o.Top = c.Int("layer"), c.Int("head"), c.Int("top")
+	return o
+}
+
+// plainWidth is the columns of what goes to no terminal.
+const plainWidth = 80
+
 // textOptions looks at where a text goes: a terminal has a width and, unless NO_COLOR
-// (https://no-color.org) is set, colours; anything else gets plain text of 80 columns.
+// (https://no-color.org) is set, colours; anything else gets plain text of plainWidth columns.
 func textOptions(w io.Writer) explain.TextOptions {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return explain.TextOptions{Width: 80, Plain: true}
+		return explain.TextOptions{Width: plainWidth, Plain: true}
 	}
-	o := explain.TextOptions{Width: 80, Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	o := explain.TextOptions{Width: plainWidth, Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 		o.Width = min(width, 100)
 	}

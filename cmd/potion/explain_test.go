@@ -158,6 +158,19 @@ func TestExplainFailures(t *testing.T) {
 	}
 }
 
+func TestExplainSVG(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sarah.svg")
+	_, stderr, code := potion(t, "", "explain", "--device", "cpu", "-q", "--svg", path, "--top", "3", "Sarah lies at $HOME")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	picture, err := os.ReadFile(path)
+	if want := `$ potion explain --top 3 &#34;Sarah lies at \$HOME&#34;`; err != nil || !strings.Contains(string(picture), want) {
+		t.Errorf("no %q in %.900s, %v", want, picture, err)
+	}
+}
+
 // The CUDA backend, here on the emulator, explains every architecture as the CPU does.
 func TestExplainOnEveryDevice(t *testing.T) {
 	t.Parallel()

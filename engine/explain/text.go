@@ -269,15 +269,18 @@ func (p *teller) bars(b []bar, whole float64) {
 	}
 }
 
-// block is a bar of part of width columns, to an eighth of one.
+// eighths are bars of one eighth of a column to a whole one.
+const eighths = "▏▎▍▌▋▊▉█"
+
+// block is a bar of part of width columns, to an eighth of one; the least is an eighth.
 func (p *teller) block(part float64, width int) string {
-	eighths := int(part*float64(width)*8 + 0.5)
+	n := int(part*float64(width)*8 + 0.5)
 	if p.Plain {
-		return strings.Repeat("#", max(eighths/8, 1))
+		return strings.Repeat("#", max(n/8, 1))
 	}
-	s := strings.Repeat("█", eighths/8)
-	if r := eighths % 8; r > 0 || s == "" {
-		s += string([]rune("▏▏▎▍▌▋▊▉")[r])
+	s := strings.Repeat("█", n/8)
+	if r := max(n%8, 1); n%8 > 0 || s == "" {
+		s += string([]rune(eighths)[r-1])
 	}
 	return s
 }
