@@ -14,10 +14,10 @@ import (
 type Options struct {
 	// Threads is how many threads compute; 0 means one for each core that Go may use.
 	Threads int
-	// Int8Activations lets Linear round activations to 8-bit integers (package format,
-	// QuantizeActivations) and multiply in integers, for weights that are blocks of
-	// integers. It is an approximation: 1e-4 in the logits (NMSE) of the demo model, 1e-3 in
-	// those of a 135M model at Q4_1, where greedy text can change at near ties.
+	// Activations lets products with weights that are blocks of integers round their other
+	// factor to integers.
+	Activations Activations
+	// Int8Activations is Activations: Int8.
 	Int8Activations bool
 }
 
@@ -32,9 +32,9 @@ const maxThreads = 1024
 type Backend struct {
 	tensor.StdEng
 
-	pool    *pool
-	kernels *kernels
-	int8    bool
+	pool     *pool
+	kernels  *kernels
+	integers *integers // the kernels' for the activations wanted, nil for floats
 
 	scratch []scratch  // by worker
 	angles  angleCache // Rope's cosines and sines
@@ -66,6 +66,7 @@ type scratch struct {
 	sums   []float64      // Attend's sums of weights
 	panel  panelMemory    // rows of weights as integers
 	row    activations    // one row of integers
+	last   lastRecord     // of it
 	_      [64]byte       // keeps the next worker's chunk out of this one's cache line
 }
 
@@ -90,11 +91,15 @@ func newAt(l level, o Options) *Backend {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
+	if o.Int8Activations {
+		o.Activations = Int8
+	}
+	k := kernelsOf(l)
 	return &Backend{
-		pool:    newPool(threads),
-		kernels: kernelsOf(l),
-		int8:    o.Int8Activations,
-		scratch: make([]scratch, threads),
+		pool:     newPool(threads),
+		kernels:  k,
+		integers: k.of(o.Activations),
+		scratch:  make([]scratch, threads),
 	}
 }
 

@@ -14,15 +14,15 @@ import (
 func TestFusedGivesTheBitsOfUnfused(t *testing.T) {
 	t.Parallel()
 	for l := generic; l <= bestLevel(); l++ {
-		for _, int8 := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%v int8=%v", l, int8), func(t *testing.T) {
+		for _, a := range []Activations{Float32, Int16, Int8} {
+			t.Run(fmt.Sprintf("%v activations=%d", l, a), func(t *testing.T) {
 				t.Parallel()
-				plain := newAt(l, Options{Threads: 1, Int8Activations: int8})
+				plain := newAt(l, Options{Threads: 1, Activations: a})
 				defer plain.Close()
 				for _, rows := range []int{1, 3, 7} {
 					want := fusedResults(t, plain, engine.Unfused{Ops: plain}, rows)
 					for _, threads := range []int{1, 2, 5} {
-						b := newAt(l, Options{Threads: threads, Int8Activations: int8})
+						b := newAt(l, Options{Threads: threads, Activations: a})
 						got := fusedResults(t, b, b, rows)
 						for i := range want {
 							if !slices.Equal(got[i], want[i]) {

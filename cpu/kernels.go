@@ -21,14 +21,8 @@ type kernels struct {
 	// the unpacked rows. buf is scratch. nil where rows are better unpacked and go through
 	// panel.
 	dotRows [formats]dotRowsFunc
-	// dotBlocks is dotRows for a row of activations as 8-bit integers, nil for formats that
-	// are not made of blocks of integers.
-	dotBlocks [formats]dotBlocksFunc
-	// panelBlocks is y[t*stride+n] = row n . row t of x for up to blockPanel packed rows and
-	// at least 4 rows of integers; nil where there is no code for it.
-	panelBlocks [formats]panelBlocksFunc
-	// quantize rounds a row of activations to 8-bit integers.
-	quantize func(a activations, x []float32)
+	// int8 and int16 are the loops for activations as integers, nil where there is no code.
+	int8, int16 *integers
 	// unpack is, by format, the exact numbers of a packed row.
 	unpack [formats]func(dst []float32, src []byte)
 	// pack is, by format of the KV cache, the packed bytes of a row, those of
@@ -50,19 +44,53 @@ type kernels struct {
 	layerNorm normFunc                                  // see there
 }
 
-type (
-	dotRowsFunc     func(y []float32, rows []byte, x []float32, buf *[chunk]float32)
-	dotBlocksFunc   func(y []float32, rows []byte, x *activations)
-	panelBlocksFunc func(y []float32, stride int, rows []byte, f format.Format, x *activations, p *panelMemory)
-)
+type dotRowsFunc func(y []float32, rows []byte, x []float32, buf *[chunk]float32)
 
-// blockPanel is how many rows of weights panelBlocks multiplies at a time.
+// integers is the loops for activations as integers of one or two planes. Entries for
+// formats that are not made of blocks of integers are nil.
+type integers struct {
+	planes int
+	// quantize rounds a row.
+	quantize func(a *activations, x []float32)
+	// arrange says how the records look that dot reads, if it reads any.
+	arrange [formats]arrangement
+	// dot is dotRows for a row of integers.
+	dot [formats]func(y []float32, rows []byte, x *activations)
+	// panel is y[t*stride+n] = row n . row t of x for up to blockPanel packed rows and at
+	// least 4 rows of integers; nil where there is no code for it.
+	panel [formats]func(y []float32, stride int, rows []byte, f format.Format, x *activations, p *panelMemory)
+}
+
+// arrangement is how activations are put into records.
+type arrangement struct {
+	numbers, bytes int // of a record
+	put            func(dst []byte, x *activations, last *lastRecord)
+}
+
+// lastRecord is the integers of a record that is not full, with zeros after them.
+type lastRecord struct {
+	qs [256]int8
+	d  [4]float32
+}
+
+// of is the integer loops for a kind of activations, nil for floats.
+func (k *kernels) of(a Activations) *integers {
+	switch a {
+	case Int16:
+		return k.int16
+	case Int8:
+		return k.int8
+	}
+	return nil
+}
+
+// blockPanel is how many rows of weights integers.panel multiplies at a time.
 const blockPanel = 32
 
 // plainKernels is the table in plain Go, the specification of the others.
 func plainKernels() *kernels {
 	k := &kernels{
-		panel: panel, unpack: unpackers, mix: mix, quantize: quantizeRow,
+		panel: panel, unpack: unpackers, mix: mix, int8: &integers{planes: 1, quantize: quantizeRow},
 		add: add, scale: scale, maximum: maximum, expSum: expSum, gelu: gelu, swiglu: swiglu, rmsNorm: rmsNorm, layerNorm: layerNorm,
 	}
 	for _, f := range format.All() {
@@ -74,7 +102,7 @@ func plainKernels() *kernels {
 			}
 		}
 		if dot := blockDots[f]; dot != nil {
-			k.dotBlocks[f] = func(y []float32, rows []byte, x *activations) {
+			k.int8.dot[f] = func(y []float32, rows []byte, x *activations) {
 				for n := range y {
 					bytes := len(rows) / len(y)
 					y[n] = dot(rows[n*bytes:(n+1)*bytes], x.Q8)

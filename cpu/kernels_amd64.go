@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"unsafe"
-
 	"github.com/potion-engine/potion/cpu/internal/simd"
 	"github.com/potion-engine/potion/engine/format"
 )
@@ -16,8 +14,8 @@ type (
 	unpack16Func func(y *float32, w *uint16, vectors int)
 	unpackFunc   func(y *float32, w *byte, blocks int)
 	floatDotFunc func(y *float32, w *byte, stride int, x *float32, blocks int)
-	int8DotFunc  func(y *float32, w *byte, stride int, q *int8, d, sums *float32, blocks int)
-	int8TileFunc func(y *float32, stride int, codes *byte, scales, offsets *float32, q *int8, d, sums *float32, blocks int)
+	intDotFunc   func(y *float32, w *byte, stride int, q *int8, d, sums *float32, blocks int)
+	intTileFunc  func(y *float32, stride int, codes *byte, scales, offsets *float32, q *int8, d, sums *float32, blocks int)
 	aloneFunc    func(y, x *float32, n int)
 	gatedFunc    func(y, x, up *float32, n int)
 )
@@ -50,18 +48,10 @@ func avx2Kernels() *kernels {
 	} {
 		k.dotRows[f] = dotPacked(f, dots)
 	}
-	for f, dots := range map[format.Format][2]int8DotFunc{
-		format.Q4_0: {simd.Int8Dot4Q4_0AVX2, simd.Int8Dot1Q4_0AVX2}, format.Q4_1: {simd.Int8Dot4Q4_1AVX2, simd.Int8Dot1Q4_1AVX2},
-		format.Q5_0: {simd.Int8Dot4Q5_0AVX2, simd.Int8Dot1Q5_0AVX2}, format.Q5_1: {simd.Int8Dot4Q5_1AVX2, simd.Int8Dot1Q5_1AVX2},
-		format.Q8_0: {simd.Int8Dot4Q8_0AVX2, simd.Int8Dot1Q8_0AVX2}, format.Q4_K: {simd.Int8Dot4Q4_KAVX2, simd.Int8Dot1Q4_KAVX2},
-		format.Q5_K: {simd.Int8Dot4Q5_KAVX2, simd.Int8Dot1Q5_KAVX2}, format.Q6_K: {simd.Int8Dot4Q6_KAVX2, simd.Int8Dot1Q6_KAVX2},
-	} {
-		k.dotBlocks[f] = dotInt8(f, dots)
-	}
 	for _, f := range []format.Format{format.Q2_K, format.Q3_K} {
 		k.dotRows[f] = nil // by panels
 	}
-	k.quantize = quantizeAVX2
+	k.int8, k.int16 = avx2Integers(k.int8), avx2Integers16()
 	k.add = addOf(simd.AddAVX2)
 	k.scale = func(y []float32, c float32) {
 		if len(y) > 0 {
@@ -115,28 +105,8 @@ func avx512Kernels(vnni bool) *kernels {
 	k.expSum = expSumOf(simd.ExpSumAVX512)
 	k.gelu = gatedOf(simd.GELUAVX512, simd.GeGLUAVX512)
 	k.swiglu = gatedOf(simd.SiLUAVX512, simd.SwiGLUAVX512)
-	if !vnni {
-		return k
-	}
-	for f, dots := range map[format.Format][2]int8DotFunc{
-		format.Q4_0: {simd.Int8Dot4Q4_0VNNI, simd.Int8Dot1Q4_0VNNI}, format.Q4_1: {simd.Int8Dot4Q4_1VNNI, simd.Int8Dot1Q4_1VNNI},
-		format.Q5_0: {simd.Int8Dot4Q5_0VNNI, simd.Int8Dot1Q5_0VNNI}, format.Q5_1: {simd.Int8Dot4Q5_1VNNI, simd.Int8Dot1Q5_1VNNI},
-		format.Q8_0: {simd.Int8Dot4Q8_0VNNI, simd.Int8Dot1Q8_0VNNI}, format.Q4_K: {simd.Int8Dot4Q4_KVNNI, simd.Int8Dot1Q4_KVNNI},
-		format.Q5_K: {simd.Int8Dot4Q5_KVNNI, simd.Int8Dot1Q5_KVNNI}, format.Q6_K: {simd.Int8Dot4Q6_KVNNI, simd.Int8Dot1Q6_KVNNI},
-	} {
-		k.dotBlocks[f] = dotInt8(f, dots)
-	}
-	for f, p := range map[format.Format]int8Panel{
-		format.Q4_0: {unpack: simd.CodesQ4_0AVX2, tile: simd.Int8Tile32Zero8VNNI, scales: blockScales(18, false)},
-		format.Q4_1: {unpack: simd.CodesQ4_1AVX2, tile: simd.Int8Tile32OffsetsVNNI, scales: blockScales(20, true)},
-		format.Q5_0: {unpack: simd.CodesQ5_0AVX2, tile: simd.Int8Tile32Zero16VNNI, scales: blockScales(22, false)},
-		format.Q5_1: {unpack: simd.CodesQ5_1AVX2, tile: simd.Int8Tile32OffsetsVNNI, scales: blockScales(24, true)},
-		format.Q8_0: {unpack: simd.CodesQ8_0AVX2, tile: simd.Int8Tile32Zero128VNNI, scales: blockScales(34, false)},
-		format.Q4_K: {unpack: simd.CodesQ4_KAVX2, tile: simd.Int8Tile32OffsetsVNNI, scales: superScales(144)},
-		format.Q5_K: {unpack: simd.CodesQ5_KAVX2, tile: simd.Int8Tile32OffsetsVNNI, scales: superScales(176)},
-		format.Q6_K: {unpack: simd.CodesQ6_KAVX2, tile: simd.Int8Tile16Zero32VNNI, scales: sixteenScales},
-	} {
-		k.panelBlocks[f] = p.multiply
+	if vnni {
+		k.int8, k.int16 = vnniIntegers(k.int8), vnniIntegers16(k.int16)
 	}
 	return k
 }
@@ -193,42 +163,6 @@ func dotPacked(f format.Format, dots [2]floatDotFunc) dotRowsFunc {
 		for ; j < len(y); j++ {
 			dots[1](&y[j], &rows[j*bytes], bytes, &x[0], blocks)
 		}
-	}
-}
-
-// dotInt8 is dotBlocks, four rows at a time.
-func dotInt8(f format.Format, dots [2]int8DotFunc) dotBlocksFunc {
-	length := f.BlockLen()
-	return func(y []float32, rows []byte, x *activations) {
-		bytes, blocks, sums := len(rows)/len(y), len(x.Qs)/length, x.sumsOf(f)
-		j := 0
-		for ; j+4 <= len(y); j += 4 {
-			dots[0](&y[j], &rows[j*bytes], bytes, &x.Qs[0], &x.D[0], &sums[0], blocks)
-		}
-		for ; j < len(y); j++ {
-			dots[1](&y[j], &rows[j*bytes], bytes, &x.Qs[0], &x.D[0], &sums[0], blocks)
-		}
-	}
-}
-
-// sumsOf is the sums that package simd's products of a format want, int32 numbers in the
-// guise of float32.
-func (a *activations) sumsOf(f format.Format) []float32 {
-	ints := a.negative
-	switch f {
-	case format.Q4_0, format.Q5_0, format.Q8_0:
-	case format.Q6_K:
-		ints = a.negative16
-	default:
-		return a.dSums
-	}
-	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(ints))), len(ints))
-}
-
-func quantizeAVX2(a activations, x []float32) {
-	simd.QuantizeAVX2(&a.Qs[0], &a.D[0], &a.dSums[0], &a.negative[0], &a.negative16[0], &x[0], len(a.D))
-	for i, s := range a.negative16 {
-		a.Sums[i] = int16(-s)
 	}
 }
 

@@ -47,11 +47,14 @@ func BenchmarkDotRows(b *testing.B) {
 					})
 				})
 			}
-			if k.dotBlocks[f] != nil {
-				q := quantized([][]float32{x})
-				b.Run(fmt.Sprint(f, "-int8"), func(b *testing.B) {
+			for _, i := range k.integerLoops() {
+				if i.dot[f] == nil {
+					continue
+				}
+				q := quantized(i, [][]float32{x})
+				b.Run(fmt.Sprintf("%v-int%d", f, 8*i.planes), func(b *testing.B) {
 					best(b, float64(len(packed)), 2*n*rows, func() {
-						k.dotBlocks[f](y, packed, q)
+						i.dot[f](y, packed, q)
 					})
 				})
 			}
@@ -63,26 +66,38 @@ func BenchmarkDotRows(b *testing.B) {
 func BenchmarkStream(b *testing.B) {
 	const n, rows = 576, 1 << 17
 	eachLevelBench(b, func(b *testing.B, k *kernels) {
+		if k.level == generic {
+			b.Skip("plain Go is bound by arithmetic")
+		}
 		y, x := make([]float32, rows), numbers(seeded(8), n)
 		for _, f := range []format.Format{format.F16, format.Q8_0, format.Q4_1} {
-			if k.level == generic {
-				continue // bound by arithmetic
-			}
 			piece, _ := pack(seeded(7), f, 64, n)
 			packed := bytes.Repeat(piece, rows/64)
 			var buf [chunk]float32
-			q := quantized([][]float32{x})
 			b.Run(f.String(), func(b *testing.B) {
-				best(b, float64(len(packed)), 2*n*rows, func() {
-					if k.dotBlocks[f] != nil {
-						k.dotBlocks[f](y, packed, q)
-					} else {
-						k.dotRows[f](y, packed, x, &buf)
-					}
-				})
+				best(b, float64(len(packed)), 2*n*rows, func() { k.dotRows[f](y, packed, x, &buf) })
 			})
+			for _, i := range k.integerLoops() {
+				if i.dot[f] == nil {
+					continue
+				}
+				q := quantized(i, [][]float32{x})
+				b.Run(fmt.Sprintf("%v-int%d", f, 8*i.planes), func(b *testing.B) {
+					best(b, float64(len(packed)), 2*n*rows, func() { i.dot[f](y, packed, q) })
+				})
+			}
 		}
 	})
+}
+
+// integerLoops is the loops for integers that there are.
+func (k *kernels) integerLoops() (loops []*integers) {
+	for _, i := range []*integers{k.int8, k.int16} {
+		if i != nil {
+			loops = append(loops, i)
+		}
+	}
+	return loops
 }
 
 // BenchmarkPanels multiplies 32 rows of weights with 512 of activations: floats, and
@@ -98,26 +113,29 @@ func BenchmarkPanels(b *testing.B) {
 			})
 		})
 		for _, f := range format.All() {
-			if k.panelBlocks[f] == nil {
-				continue
-			}
 			cols := n
 			if f.CheckCols(cols) != nil {
 				cols = 512
 			}
 			packed, _ := pack(seeded(10), f, rows, cols)
-			var a activations
-			a.resize(count, cols, false)
-			for t := range count {
-				quantizeRow(a.row(t), x[t*cols:(t+1)*cols])
-			}
-			var p panelMemory
-			p.reserve(cols)
-			b.Run(fmt.Sprint(f, "-int8"), func(b *testing.B) {
-				best(b, float64(len(packed)), float64(2*cols*rows*count), func() {
-					k.panelBlocks[f](y, rows, packed, f, &a, &p)
+			for _, i := range k.integerLoops() {
+				if i.panel[f] == nil {
+					continue
+				}
+				var a activations
+				a.resize(count, cols, i.planes)
+				for t := range count {
+					row := a.row(t)
+					i.quantize(&row, x[t*cols:(t+1)*cols])
+				}
+				var p panelMemory
+				p.reserve(cols)
+				b.Run(fmt.Sprintf("%v-int%d", f, 8*i.planes), func(b *testing.B) {
+					best(b, float64(len(packed)), float64(2*cols*rows*count), func() {
+						i.panel[f](y, rows, packed, f, &a, &p)
+					})
 				})
-			})
+			}
 		}
 	})
 }

@@ -5,18 +5,18 @@ import (
 	"github.com/potion-engine/potion/engine/format"
 )
 
-// int8Panel is how rows of a format are multiplied with many rows of integers: 32 rows of
+// intPanel is how rows of a format are multiplied with many rows of integers: 32 rows of
 // weights are brought into the order that package simd's tiles read, once for all rows of
 // activations. A code is a byte then, and a sub-block's scale a float32.
-type int8Panel struct {
+type intPanel struct {
 	unpack func(codes, w *byte, blocks int)
-	tile   int8TileFunc
+	tile   intTileFunc
 	// scales gives the scales, and offsets, of a row to a panel's column.
 	scales func(p *panelMemory, row []byte, column int)
 }
 
-// multiply is kernels.panelBlocks.
-func (i int8Panel) multiply(y []float32, stride int, rows []byte, f format.Format, x *activations, p *panelMemory) {
+// multiply is integers.panel.
+func (i intPanel) multiply(y []float32, stride int, rows []byte, f format.Format, x *activations, p *panelMemory) {
 	k, bytes := x.k, f.RowBytes(x.k)
 	n := len(rows) / bytes
 	for first := 0; first < n; first += 16 {
@@ -27,7 +27,8 @@ func (i int8Panel) multiply(y []float32, stride int, rows []byte, f format.Forma
 	for c := range n {
 		i.scales(p, rows[c*bytes:(c+1)*bytes], c)
 	}
-	count, blocks, sums := len(x.Qs)/k, k/format.ActivationBlock, x.sumsOf(f)
+	kq := k * x.planes
+	count, blocks, sums := len(x.Qs)/kq, k/format.ActivationBlock, x.sumsOf(f)
 	sumsOfRow := len(sums) / count
 	for t := 0; t < count; t += 4 {
 		t = min(t, count-4) // the last tile may do rows again
@@ -35,7 +36,7 @@ func (i int8Panel) multiply(y []float32, stride int, rows []byte, f format.Forma
 		if n < blockPanel {
 			out, step = p.tile[:], blockPanel
 		}
-		i.tile(&out[0], step, &p.codes[0], &p.scales[0], &p.offsets[0], &x.Qs[t*k], &x.D[t*blocks], &sums[t*sumsOfRow], blocks)
+		i.tile(&out[0], step, &p.codes[0], &p.scales[0], &p.offsets[0], &x.Qs[t*kq], &x.D[t*blocks], &sums[t*sumsOfRow], blocks)
 		if n < blockPanel {
 			for j := range 4 {
 				copy(y[(t+j)*stride:][:n], p.tile[j*blockPanel:])

@@ -46,19 +46,18 @@ const (
 )
 
 // wayOf chooses. Where integers are wanted and there are many rows, but no code for
-// panels of integers, floats are the faster: those that the integers stand for.
+// panels of integers, floats are the faster.
 func (b *Backend) wayOf(w *weight, rows int) way {
-	k := b.kernels
 	switch f := w.format; {
-	case b.int8 && k.dotBlocks[f] != nil:
-		if rows >= 4 && k.panelBlocks[f] != nil {
+	case b.rounds(w):
+		if rows >= 4 && b.integers.panel[f] != nil {
 			return integerPanels
 		}
-		if rows >= 4 && k.level != generic {
+		if rows >= 4 && b.kernels.level != generic {
 			return floatPanels
 		}
 		return integerRows
-	case rows == 1 && k.dotRows[f] != nil:
+	case rows == 1 && b.kernels.dotRows[f] != nil:
 		return floatRows
 	}
 	return floatPanels
@@ -106,7 +105,7 @@ func (b *Backend) multiply(op string, x engine.Tensor, norm *engine.Norm, h engi
 		switch {
 		case p.way == floatPanels && p.w.format != format.F32:
 			b.reserve(panelRows(k) * k)
-			if b.rounds(p.w) {
+			if b.wantsNumbers(p) {
 				p.x = b.activations.numbers
 			}
 		case p.way == integerPanels:
@@ -126,8 +125,17 @@ func (b *Backend) multiply(op string, x engine.Tensor, norm *engine.Norm, h engi
 // is code with vectors.
 const vectorGain = 4
 
-// rounds says whether products with w are to be those of rounded activations.
-func (b *Backend) rounds(w *weight) bool { return b.int8 && b.kernels.dotBlocks[w.format] != nil }
+// rounds says whether activations are rounded for products with w.
+func (b *Backend) rounds(w *weight) bool {
+	return b.integers != nil && b.integers.dot[w.format] != nil
+}
+
+// wantsNumbers says whether a product of floats is one of those that 8-bit integers stand
+// for, so that it does not differ from products of less rows. With more bits it does not
+// matter.
+func (b *Backend) wantsNumbers(p *product) bool {
+	return p.way == floatPanels && b.rounds(p.w) && b.integers.planes == 1
+}
 
 func (t *productTask) run(worker, from, to int) {
 	for i := range t.products {
@@ -196,7 +204,7 @@ func (t *productTask) runRows(p *product, worker, from, to int) {
 		}
 		for r := range t.rows {
 			*x = t.activations.row(r)
-			t.kernels.dotBlocks[w.format](p.y[r*w.rows:][n:end], packed, x)
+			t.integers.dot[w.format](p.y[r*w.rows:][n:end], packed, x)
 		}
 	}
 }
@@ -227,7 +235,7 @@ func (t *productTask) runPanels(p *product, worker, from, to int) {
 
 func (t *productTask) runIntegers(p *product, worker, from, to int) {
 	w := p.w
-	multiply, panel := t.kernels.panelBlocks[w.format], &t.scratch[worker].panel
+	multiply, panel := t.integers.panel[w.format], &t.scratch[worker].panel
 	for n := from; n < to; n += blockPanel {
 		end := min(n+blockPanel, to)
 		packed := w.packed[n*w.rowBytes : end*w.rowBytes]

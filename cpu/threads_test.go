@@ -34,18 +34,18 @@ func mustTensor(t testing.TB, b *Backend, shape ...int) engine.Tensor {
 func TestLinearGivesTheSameBits(t *testing.T) {
 	t.Parallel()
 	for l := generic; l <= bestLevel(); l++ {
-		for _, int8 := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%v int8=%v", l, int8), func(t *testing.T) {
+		for _, a := range []Activations{Float32, Int16, Int8} {
+			t.Run(fmt.Sprintf("%v activations=%d", l, a), func(t *testing.T) {
 				t.Parallel()
 				for _, f := range format.All() {
-					testLinearBits(t, l, int8, f)
+					testLinearBits(t, l, a, f)
 				}
 			})
 		}
 	}
 }
 
-func testLinearBits(t *testing.T, l level, int8 bool, f format.Format) {
+func testLinearBits(t *testing.T, l level, a Activations, f format.Format) {
 	const rows, n, k = 5, 203, 512
 	r := seeded(20)
 	packed, _ := pack(r, f, n, k)
@@ -53,7 +53,7 @@ func testLinearBits(t *testing.T, l level, int8 bool, f format.Format) {
 	bias := engine.FromRows(numbers(r, n), 1, n)
 	var single, want []float32
 	for _, threads := range []int{1, 2, 3, 7} {
-		b := newAt(l, Options{Threads: threads, Int8Activations: int8})
+		b := newAt(l, Options{Threads: threads, Activations: a})
 		defer b.Close()
 		y, w := mustTensor(t, b, rows, n), mustWeight(t, b, f, n, k, packed)
 		for i := range rows {
@@ -73,7 +73,7 @@ func testLinearBits(t *testing.T, l level, int8 bool, f format.Format) {
 			t.Errorf("%v, %d threads: rows together differ from those of 1 thread", f, threads)
 		}
 	}
-	if (!int8 || l == generic) && !slices.Equal(single, want) {
+	if (a == Float32 || l == generic) && !slices.Equal(single, want) {
 		t.Errorf("%v: %d rows together differ from one after the other", f, rows)
 	}
 	var difference, size float64
@@ -82,7 +82,11 @@ func testLinearBits(t *testing.T, l level, int8 bool, f format.Format) {
 		difference += d * d
 		size += float64(v) * float64(v)
 	}
-	if limit, why := backendtest.Limit("Linear", f, int8); difference > limit*size {
+	limit, why := backendtest.Limit("Linear", f, a == Int8)
+	if a == Int16 {
+		limit, why = int16Limit, "what rounding to 15 bits may cost"
+	}
+	if difference > limit*size {
 		t.Errorf("%v: %d rows together differ from one after the other, NMSE %g, limit %g: %s", f, rows, difference/size, limit, why)
 	}
 }
@@ -143,10 +147,10 @@ func TestAttendGivesTheSameBits(t *testing.T) {
 
 // A token's worth of operations allocates nothing once the scratch memory is there.
 func TestStepAllocatesNothing(t *testing.T) {
-	for _, int8 := range []bool{false, true} {
+	for _, a := range []Activations{Float32, Int16, Int8} {
 		for _, rows := range []int{1, 9} {
-			t.Run(fmt.Sprintf("int8=%v,rows=%d", int8, rows), func(t *testing.T) {
-				b := newBackend(t, Options{Threads: 2, Int8Activations: int8})
+			t.Run(fmt.Sprintf("activations=%d,rows=%d", a, rows), func(t *testing.T) {
+				b := newBackend(t, Options{Threads: 2, Activations: a})
 				run := tokenStep(t, b, rows)
 				run()
 				if n := testing.AllocsPerRun(20, run); n != 0 {
@@ -160,6 +164,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 // tokenStep is all operations once, as a model calls them.
 func tokenStep(t *testing.T, b *Backend, rows int) func() {
 	const c, heads, groups, d, vocab = 256, 4, 2, 64, 400
+	const odd = 96 // not a multiple of what loops take at once
 	r := seeded(22)
 	step := conversation(rows, 0)
 	tensor := func(cols int) engine.Tensor { return mustTensor(t, b, rows, cols) }
@@ -176,6 +181,7 @@ func tokenStep(t *testing.T, b *Backend, rows int) func() {
 		t.Fatal(err)
 	}
 	x, h, q, k, v := tensor(c), tensor(c), tensor(heads*d), tensor(groups*d), tensor(groups*d)
+	narrow, narrow2, wodd := tensor(odd), tensor(odd), weight(format.Q4_1, odd, odd)
 	logits, vals := tensor(vocab), tensor(5)
 	gain := engine.FromRows(numbers(r, c), 1, c)
 	gain64 := engine.FromRows(numbers(r, d), 1, d)
@@ -213,5 +219,6 @@ func tokenStep(t *testing.T, b *Backend, rows int) func() {
 		b.RopeStore(kv, q, k, v, step, roped)
 		b.Gate(h, x, norm, gate, scratch)
 		b.Accumulate(x, h, wq, gain, norm, scratch)
+		b.Linear(narrow, narrow2, wodd, engine.Tensor{})
 	}
 }

@@ -82,3 +82,10 @@ func asFloats(packed []byte) []float32 {
 func asHalves(packed []byte) []uint16 {
 	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(packed))), len(packed)/2)
 }
+
+// alignedBytes is n bytes that start at a multiple of 64.
+func alignedBytes(n int) []byte {
+	b := make([]byte, n+63)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & 63
+	return b[skip:][:n:n]
+}

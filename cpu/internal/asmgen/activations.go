@@ -1,17 +1,28 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
 // emitActivations writes the rounding of activations to 8-bit integers: the bits of the
-// engine's format.QuantizeActivations, with the sums that products want.
+// engine's format.QuantizeActivations, with the sums that products want. With two planes a
+// second integer is what the first leaves, in units of 1/128 of its scale.
 func emitActivations(g *gen) {
 	g.level = avx2
-	g.function("Quantize", "func(q *int8, d, dsum *float32, neg, neg16 *int32, x *float32, blocks int)",
-		"q, d = x as integers with a scale for each block of 32; dsum = d*sum(q), neg = -sum(q), "+
-			"neg16 = -sum(q) for each 16.")
+	g.quantize(1)
+	g.quantize(2)
+}
+
+func (g *gen) quantize(planes int) {
+	what := "q, d = x as integers with a scale for each block of 32"
+	if planes == 2 {
+		what = "q, d = x as integers 128*high + low with a scale for each block: 32 high ones, 32 low ones"
+	}
+	g.function(fmt.Sprintf("Quantize%d", 8*planes), "func(q *int8, d, dsum *float32, neg, neg16 *int32, x *float32, blocks int)",
+		"%s; dsum = d*sum(q), neg = -sum(q), neg16 = -sum(q) for each 16.", what)
 	q, d, dsum, neg, neg16 := g.arg("q"), g.arg("d"), g.arg("dsum"), g.arg("neg"), g.arg("neg16")
 	x, blocks := g.arg("x"), g.arg("blocks")
 	magnitude := g.integer("magnitude", 0x7fffffff)
@@ -52,18 +63,34 @@ func emitActivations(g *gen) {
 	scale := g.YMM()
 	g.VBROADCASTSS(half, scale)
 	g.VMOVD(bits, half)
+	var low [4]reg.VecVirtual
 	for i := range v {
 		g.VDIVPS(scale, v[i], v[i])
+		if planes == 2 {
+			whole := g.YMM()
+			low[i] = g.YMM()
+			g.VROUNDPS(operand.U8(0), v[i], whole)
+			g.VSUBPS(whole, v[i], low[i])
+			g.VMULPS(g.number("highUnit", 128), low[i], low[i])
+			g.VCVTPS2DQ(low[i], low[i])
+		}
 		g.VCVTPS2DQ(v[i], v[i])
 	}
 	a, b := g.YMM(), g.YMM() // sums of numbers 0..15 and 16..31
 	g.VPADDD(v[0], v[1], a)
 	g.VPADDD(v[2], v[3], b)
-	g.VPACKSSDW(v[1], v[0], v[0])
-	g.VPACKSSDW(v[3], v[2], v[2])
-	g.VPACKSSWB(v[2], v[0], v[0])
-	g.VPERMD(v[0], order, v[0])
-	g.VMOVDQU(v[0], at(q, 0))
+	if planes == 2 {
+		for i, sum := range []reg.VecVirtual{a, b} {
+			g.VPSLLD(operand.U8(7), sum, sum)
+			g.VPADDD(low[2*i], sum, sum)
+			g.VPADDD(low[2*i+1], sum, sum)
+		}
+		g.VMULSS(g.floats("lowUnit", 1.0/128), half, half)
+	}
+	g.pack(v, order, at(q, 0))
+	if planes == 2 {
+		g.pack(low, order, at(q, 32))
+	}
 	g.VPHADDD(b, a, a)
 	g.VPHADDD(a, a, a)
 	other, zero := g.XMM(), g.XMM()
@@ -82,7 +109,7 @@ func emitActivations(g *gen) {
 
 	g.Label("next")
 	g.ADDQ(operand.U8(128), x)
-	g.ADDQ(operand.U8(32), q)
+	g.ADDQ(operand.U8(uint8(32*planes)), q)
 	for _, p := range []reg.Register{d, dsum, neg} {
 		g.ADDQ(operand.U8(4), p)
 	}
@@ -98,10 +125,22 @@ func emitActivations(g *gen) {
 	g.XORL(bits, bits)
 	g.Label("blank") // integers 0 with scale 0 or NaN
 	g.VPXOR(top, top, top)
-	g.VMOVDQU(top, at(q, 0))
+	for plane := range planes {
+		g.VMOVDQU(top, at(q, 32*plane))
+	}
 	g.VMOVQ(top.AsX(), at(neg16, 0))
 	g.VMOVD(top.AsX(), at(neg, 0))
 	g.MOVL(bits, at(d, 0))
 	g.MOVL(bits, at(dsum, 0))
 	g.JMP(operand.LabelRef("next"))
+}
+
+// pack stores 32 integers as bytes, in their order.
+func (g *gen) pack(v [4]reg.VecVirtual, order reg.Register, to operand.Mem) {
+	a, b := g.YMM(), g.YMM()
+	g.VPACKSSDW(v[1], v[0], a)
+	g.VPACKSSDW(v[3], v[2], b)
+	g.VPACKSSWB(b, a, a)
+	g.VPERMD(a, order, a)
+	g.VMOVDQU(a, to)
 }

@@ -12,15 +12,22 @@ var vnni = level{"VNNI", 8}
 
 // emitInt8Dots writes products of packed rows with activations as 8-bit integers. Codes
 // and activations of a sub-block are multiplied and added up exactly, in eight int32
-// sums; these are scaled and added to eight float32 sums.
+// sums; these are scaled and added to eight float32 sums. With two planes of activations,
+// 128*high + low, the sum of the high ones is multiplied with 128 before the low ones come
+// to it; a block of 32 is 32 high ones and 32 low ones then.
 //
 // Nothing saturates: VPMADDUBSW adds two products of a code up to 63 with +-127, at most
 // 16002; of Q8_0, where one may be 128, at most 32512.
 func emitInt8Dots(g *gen) {
 	for _, g.level = range []level{avx2, vnni} {
 		for _, p := range packings {
-			g.int8Dot(p, 4)
-			g.int8Dot(p, 1)
+			for planes := 1; planes <= 2; planes++ {
+				if g.level == vnni && hasRecords(p.name) {
+					continue
+				}
+				g.int8Dot(p, planes, 4)
+				g.int8Dot(p, planes, 1)
+			}
 		}
 	}
 	for _, g.level = range []level{avx2} {
@@ -30,8 +37,8 @@ func emitInt8Dots(g *gen) {
 	}
 }
 
-func (g *gen) int8Dot(p packing, n int) {
-	g.function(fmt.Sprintf("Int8Dot%d%s", n, p.name),
+func (g *gen) int8Dot(p packing, planes, n int) {
+	g.function(fmt.Sprintf("Int%dDot%d%s", 8*planes, n, p.name),
 		"func(y *float32, w *byte, stride int, q *int8, d, sums *float32, blocks int)",
 		"y[j] = row j . x for %d rows of blocks, stride bytes apart. x is integers q with "+
 			"scales d, and sums is %s.", n, map[string]string{
@@ -41,12 +48,16 @@ func (g *gen) int8Dot(p packing, n int) {
 			"Q6_K": "the negated sums of 16 integers, as int32",
 		}[p.name]+map[bool]string{true: "the sums of 32 integers times their scale"}[p.name == "Q4_1" || p.name == "Q5_1" || p.name == "Q4_K" || p.name == "Q5_K"])
 	y, w, stride := g.arg("y"), g.arg("w"), g.arg("stride")
-	c := &int8Code{coder: g.coder(p.name), packing: p, stride: stride, q: g.arg("q"), d: g.arg("d"), sums: g.arg("sums")}
+	c := &int8Code{coder: g.coder(p.name), packing: p, planes: planes, stride: stride, q: g.arg("q"), d: g.arg("d"), sums: g.arg("sums")}
 	blocks := g.arg("blocks")
 	ws := g.pointers(n, w, stride)
 	if !c.vnni() {
 		c.ones = g.YMM()
 		g.VPBROADCASTD(g.ints("ones", 0x00010001), c.ones)
+		if planes == 2 {
+			c.weights = g.YMM()
+			g.VPBROADCASTD(g.ints("highUnits", 0x00800080), c.weights)
+		}
 	}
 	acc := make([]reg.VecVirtual, n)
 	for j := range acc {
@@ -69,21 +80,46 @@ type int8Code struct {
 	packing
 	q, d, sums reg.GPVirtual
 	stride     reg.GPVirtual
-	ones       reg.VecVirtual
+	ones       reg.VecVirtual // for AVX2, in words
+	weights    reg.VecVirtual // 128 in words, what a high integer counts
+	planes     int
 }
 
 func (c *int8Code) vnni() bool { return c.level == vnni }
 
-// multiply adds the products of 32 unsigned codes with x to sums.
-func (c *int8Code) multiply(x operand.Op, codes, sums reg.VecVirtual) {
-	if c.vnni() {
-		c.VPDPBUSD(x, codes, sums)
-		return
+// activation is where the integers of a plane begin that belong to number i and those
+// after it.
+func (c *int8Code) activation(i, plane int) operand.Mem {
+	return at(c.q, i/32*32*c.planes+i%32+32*plane)
+}
+
+// multiply adds the products of 32 unsigned codes with the activations from number i on to
+// sums. signs, if not nil, are codes whose signs the activations take.
+func (c *int8Code) multiply(i int, codes, sums, signs reg.VecVirtual) {
+	for plane := range c.planes {
+		var x operand.Op = c.activation(i, plane)
+		if signs != nil {
+			v := c.YMM()
+			c.VMOVDQU(x, v)
+			c.VPSIGNB(signs, v, v)
+			x = v
+		}
+		if c.vnni() {
+			c.VPDPBUSD(x, codes, sums)
+			if plane+1 < c.planes {
+				c.VPSLLD(operand.U8(7), sums, sums)
+			}
+			continue
+		}
+		unit := c.ones
+		if plane+1 < c.planes {
+			unit = c.weights
+		}
+		t := c.YMM()
+		c.VPMADDUBSW(x, codes, t)
+		c.VPMADDWD(unit, t, t)
+		c.VPADDD(sums, t, sums)
 	}
-	t := c.YMM()
-	c.VPMADDUBSW(x, codes, t)
-	c.VPMADDWD(c.ones, t, t)
-	c.VPADDD(sums, t, sums)
 }
 
 // row adds a block of one row to acc.
@@ -119,7 +155,7 @@ func (c *int8Code) loop(name string, group int, blocks reg.GPVirtual, ws []reg.G
 		c.ADDQ(operand.U32(group*c.packing.bytes), w)
 	}
 	numbers := group * c.len
-	c.ADDQ(operand.U32(numbers), c.q)
+	c.ADDQ(operand.U32(numbers*c.planes), c.q)
 	c.ADDQ(operand.U32(numbers/8), c.d)
 	sums := numbers / 8
 	if c.packing.name == "Q6_K" {
@@ -184,27 +220,32 @@ func (c *int8Code) scalesAndOffsets(w reg.Register, scales reg.VecVirtual) (offs
 
 // products is the sums of products of block b of 32 numbers, four at a time.
 func (c *int8Code) products(w reg.Register, b int) reg.VecVirtual {
-	sum, q := c.YMM(), at(c.q, 32*b)
+	sum := c.zeroY()
 	codes := c.blockCodes(c.packing.name, w, b*c.packing.bytes)
-	switch c.packing.name {
-	case "Q8_0": // the sign of a code goes to its activation
-		x := c.YMM()
-		c.VMOVDQU(q, x)
-		c.VPSIGNB(codes, x, x)
-		c.VPABSB(codes, codes)
-		c.VPXOR(sum, sum, sum)
-		c.multiply(x, codes, sum)
+	if c.packing.name == "Q8_0" {
+		magnitudes := c.YMM()
+		c.VPABSB(codes, magnitudes)
+		c.multiply(32*b, magnitudes, sum, codes)
 		return sum
-	case "Q4_0": // eight lanes that begin at -sum(q) take off 8*sum(q)
-		c.VPBROADCASTD(at(c.sums, 4*b), sum)
-	case "Q5_0":
-		c.VPBROADCASTD(at(c.sums, 4*b), sum)
-		c.VPADDD(sum, sum, sum)
-	default:
-		c.VPXOR(sum, sum, sum)
 	}
-	c.multiply(q, codes, sum)
+	c.multiply(32*b, codes, sum, nil)
+	// Eight lanes that lose sum(q) each take off 8*sum(q).
+	switch c.packing.name {
+	case "Q4_0":
+		c.addNegative(b, sum, 1)
+	case "Q5_0":
+		c.addNegative(b, sum, 2)
+	}
 	return sum
+}
+
+// addNegative adds -sum(q) of block b, so many times, to each lane.
+func (c *int8Code) addNegative(b int, sum reg.VecVirtual, times int) {
+	negative := c.YMM()
+	c.VPBROADCASTD(at(c.sums, 4*b), negative)
+	for range times {
+		c.VPADDD(negative, sum, sum)
+	}
 }
 
 // rowBlock is one block of 32 numbers.
@@ -246,7 +287,7 @@ func (c *int8Code) rowOffsets(w reg.Register, acc reg.VecVirtual) {
 	slot := c.spilled(scales)
 	c.codes(c.packing.name, w, func(i int, codes reg.VecVirtual) {
 		sum, scale := c.zeroY(), c.YMM()
-		c.multiply(at(c.q, i), codes, sum)
+		c.multiply(i, codes, sum, nil)
 		c.VBROADCASTSS(slot.Offset(i/8), scale)
 		c.VCVTDQ2PS(sum, sum)
 		c.VFMADD231PS(sum, scale, acc)
@@ -280,7 +321,7 @@ func (c *int8Code) rowSixteens(w reg.Register, acc reg.VecVirtual) {
 	c.VMOVUPS(c.ints("halves", 0, 0, 0, 0, 1, 1, 1, 1), halves)
 	c.codes("Q6_K", w, func(i int, codes reg.VecVirtual) {
 		sum, scale := c.zeroY(), c.YMM()
-		c.multiply(at(c.q, i), codes, sum)
+		c.multiply(i, codes, sum, nil)
 		c.VBROADCASTSD(slot.Offset(i/4), scale)
 		c.VPERMILPS(halves, scale, scale) // four lanes each
 		c.VCVTDQ2PS(sum, sum)

@@ -25,6 +25,7 @@ var files = []struct {
 	{"unpack", emitUnpacks},
 	{"dotfloat", emitFloatDots},
 	{"dotint8", emitInt8Dots},
+	{"dotrecord", emitRecordDots},
 	{"tileint8", emitInt8Tiles},
 	{"activations", emitActivations},
 	{"elementwise", emitElementwise},

@@ -22,29 +22,31 @@ const (
 // cycle, so about 0.7 of 128 products a cycle can be reached.
 func emitInt8Tiles(g *gen) {
 	g.level = level{"VNNI", 16}
-	for _, zero := range []int{8, 16, 128} {
-		g.int8Tile(fmt.Sprintf("Int8Tile32Zero%d", zero), 32, zero)
+	for planes := 1; planes <= 2; planes++ {
+		for _, zero := range []int{8, 16, 128} {
+			g.int8Tile(fmt.Sprintf("Int%dTile32Zero%d", 8*planes, zero), planes, 32, zero)
+		}
+		g.int8Tile(fmt.Sprintf("Int%dTile16Zero32", 8*planes), planes, 16, 32)
+		g.int8Tile(fmt.Sprintf("Int%dTile32Offsets", 8*planes), planes, 32, 0)
 	}
-	g.int8Tile("Int8Tile16Zero32", 16, 32)
-	g.int8Tile("Int8Tile32Offsets", 32, 0)
 	g.interleave()
 }
 
 // int8Tile is for sub-blocks of so many numbers. All codes have zero added to them; with
 // zero = 0 each sub-block has an offset of its own.
-func (g *gen) int8Tile(name string, sub, zero int) {
+func (g *gen) int8Tile(name string, planes, sub, zero int) {
 	of := "scale*(code-zero)"
 	if zero == 0 {
 		of = "scale*code + offset"
 	}
 	g.function(name, "func(y *float32, stride int, codes *byte, scales, offsets *float32, q *int8, d, sums *float32, blocks int)",
 		"y[t*stride+j] = row j . x[t] for %d rows of activations x and %d of weights, which are %s, "+
-			"one scale for %d codes. codes is [blocks][8][%d][4], scales and offsets [blocks*%d][%d], q [%d][32*blocks], "+
+			"one scale for %d codes. codes is [blocks][8][%d][4], scales and offsets [blocks*%d][%d], q [%d][blocks*%d][32], "+
 			"d [%d][blocks]; sums is, like q's scales, the sums of activations: negated int32 or, with offsets, times d.",
-		tileRows, panelRows, of, sub, panelRows, 32/sub, panelRows, tileRows, tileRows)
-	t := &int8Tile{gen: g, sub: sub, zero: zero, y: g.arg("y"), codes: g.arg("codes"), scales: g.arg("scales"), offsets: g.arg("offsets")}
+		tileRows, panelRows, of, sub, panelRows, 32/sub, panelRows, tileRows, planes, tileRows)
+	t := &int8Tile{gen: g, planes: planes, sub: sub, zero: zero, y: g.arg("y"), codes: g.arg("codes"), scales: g.arg("scales"), offsets: g.arg("offsets")}
 	stride, blocks := g.times(g.arg("stride"), 4), g.arg("blocks")
-	t.q = g.rowsOf(tileRows, g.arg("q"), g.times(blocks, 32))
+	t.q = g.rowsOf(tileRows, g.arg("q"), g.times(blocks, 32*planes))
 	t.d = g.rowsOf(tileRows, g.arg("d"), g.times(blocks, 4))
 	t.sums = g.rowsOf(tileRows, g.arg("sums"), g.times(blocks, 4*32/sub))
 	for i := range t.acc {
@@ -59,7 +61,7 @@ func (g *gen) int8Tile(name string, sub, zero int) {
 	if zero == 0 {
 		g.ADDQ(operand.U32(4*panelRows*32/sub), t.offsets)
 	}
-	g.advance(t.q, 32)
+	g.advance(t.q, 32*planes)
 	g.advance(t.d, 4)
 	g.advance(t.sums, 4*32/sub)
 	g.DECQ(blocks)
@@ -77,7 +79,7 @@ func (g *gen) int8Tile(name string, sub, zero int) {
 // int8Tile is a tile of integers while it is written.
 type int8Tile struct {
 	*gen
-	sub, zero                 int
+	planes, sub, zero         int
 	y, codes, scales, offsets reg.GPVirtual
 	q, d, sums                rows
 	acc                       [2 * tileRows]reg.VecVirtual
@@ -88,9 +90,8 @@ func (t *int8Tile) part(part int) {
 	var sum [2 * tileRows]reg.VecVirtual
 	for row := range tileRows {
 		a, b := t.ZMM(), t.ZMM()
-		if t.zero > 0 { // begin at -zero*sum(q)
-			t.VPBROADCASTD(t.sums.at(row, 4*part), a)
-			t.VPSLLD(operand.U8(uint8(bits.TrailingZeros(uint(t.zero)))), a, a)
+		if t.zero > 0 && t.planes == 1 { // begin at -zero*sum(q)
+			t.negative(row, part, a)
 			t.VMOVDQA32(a, b)
 		} else {
 			t.VPXORD(a, a, a)
@@ -98,19 +99,21 @@ func (t *int8Tile) part(part int) {
 		}
 		sum[2*row], sum[2*row+1] = a, b
 	}
-	for four := part * t.sub / 4; four < (part+1)*t.sub/4; four++ {
-		var w [2]reg.VecVirtual
-		for v := range w {
-			w[v] = t.ZMM()
-			t.VMOVDQU32(at(t.codes, 4*panelRows*four+64*v), w[v])
-		}
+	t.products(part, 0, &sum)
+	if t.planes == 2 { // the high integers count 128 times
 		for row := range tileRows {
-			x := t.ZMM()
-			t.VPBROADCASTD(t.q.at(row, 4*four), x)
-			for v := range w {
-				t.VPDPBUSD(x, w[v], sum[2*row+v])
+			negative := t.ZMM()
+			if t.zero > 0 {
+				t.negative(row, part, negative)
+			}
+			for _, s := range sum[2*row : 2*row+2] {
+				t.VPSLLD(operand.U8(7), s, s)
+				if t.zero > 0 {
+					t.VPADDD(negative, s, s)
+				}
 			}
 		}
+		t.products(part, 1, &sum)
 	}
 	for v := range 2 {
 		scale := t.ZMM()
@@ -126,6 +129,30 @@ func (t *int8Tile) part(part int) {
 			t.VMOVUPS(at(t.offsets, 4*panelRows*part+64*v), offset)
 			for row := range tileRows {
 				t.VFMADD231PS_BCST(t.sums.at(row, 4*part), offset, t.acc[2*row+v])
+			}
+		}
+	}
+}
+
+// negative is -zero*sum(q) in all lanes.
+func (t *int8Tile) negative(row, part int, v reg.VecVirtual) {
+	t.VPBROADCASTD(t.sums.at(row, 4*part), v)
+	t.VPSLLD(operand.U8(uint8(bits.TrailingZeros(uint(t.zero)))), v, v)
+}
+
+// products adds the products of a sub-block with one plane of the activations.
+func (t *int8Tile) products(part, plane int, sum *[2 * tileRows]reg.VecVirtual) {
+	for four := part * t.sub / 4; four < (part+1)*t.sub/4; four++ {
+		var w [2]reg.VecVirtual
+		for v := range w {
+			w[v] = t.ZMM()
+			t.VMOVDQU32(at(t.codes, 4*panelRows*four+64*v), w[v])
+		}
+		for row := range tileRows {
+			x := t.ZMM()
+			t.VPBROADCASTD(t.q.at(row, 32*plane+4*four), x)
+			for v := range w {
+				t.VPDPBUSD(x, w[v], sum[2*row+v])
 			}
 		}
 	}

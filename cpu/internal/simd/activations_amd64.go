@@ -4,7 +4,12 @@
 
 package simd
 
-// QuantizeAVX2 is q, d = x as integers with a scale for each block of 32; dsum = d*sum(q), neg = -sum(q), neg16 = -sum(q) for each 16.
+// Quantize8AVX2 is q, d = x as integers with a scale for each block of 32; dsum = d*sum(q), neg = -sum(q), neg16 = -sum(q) for each 16.
 //
 //go:noescape
-func QuantizeAVX2(q *int8, d *float32, dsum *float32, neg *int32, neg16 *int32, x *float32, blocks int)
+func Quantize8AVX2(q *int8, d *float32, dsum *float32, neg *int32, neg16 *int32, x *float32, blocks int)
+
+// Quantize16AVX2 is q, d = x as integers 128*high + low with a scale for each block: 32 high ones, 32 low ones; dsum = d*sum(q), neg = -sum(q), neg16 = -sum(q) for each 16.
+//
+//go:noescape
+func Quantize16AVX2(q *int8, d *float32, dsum *float32, neg *int32, neg16 *int32, x *float32, blocks int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func QuantizeAVX2(q *int8, d *float32, dsum *float32, neg *int32, neg16 *int32, x *float32, blocks int)
+// func Quantize8AVX2(q *int8, d *float32, dsum *float32, neg *int32, neg16 *int32, x *float32, blocks int)
 // Requires: AVX, AVX2
-TEXT ·QuantizeAVX2(SB), NOSPLIT, $0-56
+TEXT ·Quantize8AVX2(SB), NOSPLIT, $0-56
 	MOVQ         q+0(FP), AX
 	MOVQ         d+8(FP), CX
 	MOVQ         dsum+16(FP), DX
@@ -55,8 +55,8 @@ block:
 	VPADDD       Y3, Y4, Y2
 	VPADDD       Y5, Y6, Y8
 	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y4
+	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y1, Y3
 	VMOVDQU      Y3, (AX)
 	VPHADDD      Y8, Y2, Y2
@@ -117,3 +117,140 @@ GLOBL packedOrder<>(SB), RODATA|NOPTR, $32
 
 DATA most<>+0(SB)/4, $0x42fe0000
 GLOBL most<>(SB), RODATA|NOPTR, $4
+
+// func Quantize16AVX2(q *int8, d *float32, dsum *float32, neg *int32, neg16 *int32, x *float32, blocks int)
+// Requires: AVX, AVX2
+TEXT ·Quantize16AVX2(SB), NOSPLIT, $0-56
+	MOVQ         q+0(FP), AX
+	MOVQ         d+8(FP), CX
+	MOVQ         dsum+16(FP), DX
+	MOVQ         neg+24(FP), BX
+	MOVQ         neg16+32(FP), SI
+	MOVQ         x+40(FP), DI
+	MOVQ         blocks+48(FP), R8
+	VPBROADCASTD magnitude<>+0(SB), Y0
+	VMOVDQU      packedOrder<>+0(SB), Y1
+
+block:
+	VMOVUPS      (DI), Y3
+	VPAND        Y0, Y3, Y2
+	VMOVUPS      32(DI), Y4
+	VPAND        Y0, Y4, Y5
+	VPMAXUD      Y5, Y2, Y2
+	VMOVUPS      64(DI), Y5
+	VPAND        Y0, Y5, Y6
+	VPMAXUD      Y6, Y2, Y2
+	VMOVUPS      96(DI), Y6
+	VPAND        Y0, Y6, Y7
+	VPMAXUD      Y7, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X7
+	VPMAXUD      X2, X7, X7
+	VPSHUFD      $0x4e, X7, X2
+	VPMAXUD      X2, X7, X7
+	VPSHUFD      $0xb1, X7, X2
+	VPMAXUD      X2, X7, X7
+	VMOVD        X7, R9
+	CMPL         R9, $0x7f800000
+	JAE          notANumber
+	VDIVSS       most<>+0(SB), X7, X7
+	VMOVD        X7, R9
+	CMPL         R9, $0x00800000
+	JB           nothing
+	VBROADCASTSS X7, Y2
+	VMOVD        R9, X7
+	VDIVPS       Y2, Y3, Y3
+	VROUNDPS     $0x00, Y3, Y8
+	VSUBPS       Y8, Y3, Y8
+	VBROADCASTSS highUnit<>+0(SB), Y9
+	VMULPS       Y9, Y8, Y8
+	VCVTPS2DQ    Y8, Y8
+	VCVTPS2DQ    Y3, Y3
+	VDIVPS       Y2, Y4, Y4
+	VROUNDPS     $0x00, Y4, Y9
+	VSUBPS       Y9, Y4, Y9
+	VBROADCASTSS highUnit<>+0(SB), Y10
+	VMULPS       Y10, Y9, Y9
+	VCVTPS2DQ    Y9, Y9
+	VCVTPS2DQ    Y4, Y4
+	VDIVPS       Y2, Y5, Y5
+	VROUNDPS     $0x00, Y5, Y10
+	VSUBPS       Y10, Y5, Y10
+	VBROADCASTSS highUnit<>+0(SB), Y11
+	VMULPS       Y11, Y10, Y10
+	VCVTPS2DQ    Y10, Y10
+	VCVTPS2DQ    Y5, Y5
+	VDIVPS       Y2, Y6, Y6
+	VROUNDPS     $0x00, Y6, Y2
+	VSUBPS       Y2, Y6, Y2
+	VBROADCASTSS highUnit<>+0(SB), Y11
+	VMULPS       Y11, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPS2DQ    Y6, Y6
+	VPADDD       Y3, Y4, Y11
+	VPADDD       Y5, Y6, Y12
+	VPSLLD       $0x07, Y11, Y11
+	VPADDD       Y8, Y11, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x07, Y12, Y12
+	VPADDD       Y10, Y12, Y12
+	VPADDD       Y2, Y12, Y12
+	VMULSS       lowUnit<>+0(SB), X7, X7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y4
+	VPACKSSWB    Y4, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVDQU      Y3, (AX)
+	VPACKSSDW    Y9, Y8, Y3
+	VPACKSSDW    Y2, Y10, Y2
+	VPACKSSWB    Y2, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVDQU      Y3, 32(AX)
+	VPHADDD      Y12, Y11, Y11
+	VPHADDD      Y11, Y11, Y11
+	VEXTRACTI128 $0x01, Y11, X2
+	VPADDD       X11, X2, X2
+	VPXOR        X3, X3, X3
+	VPSUBD       X2, X3, X2
+	VMOVQ        X2, (SI)
+	VPHADDD      X2, X2, X2
+	VMOVD        X2, (BX)
+	VPSUBD       X2, X3, X2
+	VCVTDQ2PS    X2, X2
+	VMULSS       X7, X2, X2
+	VMOVSS       X7, (CX)
+	VMOVSS       X2, (DX)
+
+next:
+	ADDQ $0x80, DI
+	ADDQ $0x40, AX
+	ADDQ $0x04, CX
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	ADDQ $0x08, SI
+	DECQ R8
+	JNZ  block
+	VZEROUPPER
+	RET
+
+notANumber:
+	MOVL $0x7fc00000, R9
+	JMP  blank
+
+nothing:
+	XORL R9, R9
+
+blank:
+	VPXOR   Y2, Y2, Y2
+	VMOVDQU Y2, (AX)
+	VMOVDQU Y2, 32(AX)
+	VMOVQ   X2, (SI)
+	VMOVD   X2, (BX)
+	MOVL    R9, (CX)
+	MOVL    R9, (DX)
+	JMP     next
+
+DATA highUnit<>+0(SB)/4, $0x43000000
+GLOBL highUnit<>(SB), RODATA|NOPTR, $4
+
+DATA lowUnit<>+0(SB)/4, $0x3c000000
+GLOBL lowUnit<>(SB), RODATA|NOPTR, $4

@@ -14,6 +14,16 @@ func Int8Dot4Q4_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //go:noescape
 func Int8Dot1Q4_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
+// Int16Dot4Q4_0AVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 32 integers, as int32.
+//
+//go:noescape
+func Int16Dot4Q4_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q4_0AVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 32 integers, as int32.
+//
+//go:noescape
+func Int16Dot1Q4_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
 // Int8Dot4Q4_1AVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
 //
 //go:noescape
@@ -23,6 +33,16 @@ func Int8Dot4Q4_1AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //
 //go:noescape
 func Int8Dot1Q4_1AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot4Q4_1AVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot4Q4_1AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q4_1AVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot1Q4_1AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
 // Int8Dot4Q5_0AVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 32 integers, as int32.
 //
@@ -34,6 +54,16 @@ func Int8Dot4Q5_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //go:noescape
 func Int8Dot1Q5_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
+// Int16Dot4Q5_0AVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 32 integers, as int32.
+//
+//go:noescape
+func Int16Dot4Q5_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q5_0AVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 32 integers, as int32.
+//
+//go:noescape
+func Int16Dot1Q5_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
 // Int8Dot4Q5_1AVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
 //
 //go:noescape
@@ -43,6 +73,16 @@ func Int8Dot4Q5_1AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //
 //go:noescape
 func Int8Dot1Q5_1AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot4Q5_1AVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot4Q5_1AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q5_1AVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot1Q5_1AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
 // Int8Dot4Q8_0AVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is not read.
 //
@@ -54,6 +94,16 @@ func Int8Dot4Q8_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //go:noescape
 func Int8Dot1Q8_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
+// Int16Dot4Q8_0AVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is not read.
+//
+//go:noescape
+func Int16Dot4Q8_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q8_0AVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is not read.
+//
+//go:noescape
+func Int16Dot1Q8_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
 // Int8Dot4Q4_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
 //
 //go:noescape
@@ -63,6 +113,16 @@ func Int8Dot4Q4_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //
 //go:noescape
 func Int8Dot1Q4_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot4Q4_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot4Q4_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q4_KAVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot1Q4_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
 // Int8Dot4Q5_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
 //
@@ -74,6 +134,16 @@ func Int8Dot4Q5_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //go:noescape
 func Int8Dot1Q5_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
+// Int16Dot4Q5_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot4Q5_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q5_KAVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot1Q5_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
 // Int8Dot4Q6_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
 //
 //go:noescape
@@ -84,25 +154,15 @@ func Int8Dot4Q6_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //go:noescape
 func Int8Dot1Q6_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
-// Int8Dot4Q4_0VNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 32 integers, as int32.
+// Int16Dot4Q6_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
 //
 //go:noescape
-func Int8Dot4Q4_0VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+func Int16Dot4Q6_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
-// Int8Dot1Q4_0VNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 32 integers, as int32.
+// Int16Dot1Q6_KAVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
 //
 //go:noescape
-func Int8Dot1Q4_0VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
-
-// Int8Dot4Q4_1VNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
-//
-//go:noescape
-func Int8Dot4Q4_1VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
-
-// Int8Dot1Q4_1VNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
-//
-//go:noescape
-func Int8Dot1Q4_1VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+func Int16Dot1Q6_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
 // Int8Dot4Q5_0VNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 32 integers, as int32.
 //
@@ -114,6 +174,16 @@ func Int8Dot4Q5_0VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //go:noescape
 func Int8Dot1Q5_0VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
+// Int16Dot4Q5_0VNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 32 integers, as int32.
+//
+//go:noescape
+func Int16Dot4Q5_0VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q5_0VNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 32 integers, as int32.
+//
+//go:noescape
+func Int16Dot1Q5_0VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
 // Int8Dot4Q5_1VNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
 //
 //go:noescape
@@ -124,15 +194,15 @@ func Int8Dot4Q5_1VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //go:noescape
 func Int8Dot1Q5_1VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
-// Int8Dot4Q8_0VNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is not read.
+// Int16Dot4Q5_1VNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
 //
 //go:noescape
-func Int8Dot4Q8_0VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+func Int16Dot4Q5_1VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
-// Int8Dot1Q8_0VNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is not read.
+// Int16Dot1Q5_1VNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
 //
 //go:noescape
-func Int8Dot1Q8_0VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+func Int16Dot1Q5_1VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
 // Int8Dot4Q4_KVNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
 //
@@ -144,6 +214,16 @@ func Int8Dot4Q4_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //go:noescape
 func Int8Dot1Q4_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
+// Int16Dot4Q4_KVNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot4Q4_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q4_KVNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot1Q4_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
 // Int8Dot4Q5_KVNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
 //
 //go:noescape
@@ -154,6 +234,16 @@ func Int8Dot4Q5_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //go:noescape
 func Int8Dot1Q5_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
+// Int16Dot4Q5_KVNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot4Q5_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q5_KVNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
+//
+//go:noescape
+func Int16Dot1Q5_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
 // Int8Dot4Q6_KVNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
 //
 //go:noescape
@@ -163,6 +253,16 @@ func Int8Dot4Q6_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums
 //
 //go:noescape
 func Int8Dot1Q6_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot4Q6_KVNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int16Dot4Q6_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q6_KVNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int16Dot1Q6_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
 // CodesQ4_0AVX2 is c = the codes of so many blocks, before a format's offset is subtracted; those of Q8_0 plus 128.
 //
