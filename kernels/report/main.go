@@ -2,13 +2,17 @@
 // ptxas says it, in Markdown to standard output. It needs ptxas, but no GPU:
 //
 //	go run ./kernels/report > report.md
+//
+// With -usage it writes the table that package usage embeds instead.
 package main
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/potion-engine/potion/kernels"
@@ -16,24 +20,33 @@ import (
 )
 
 func main() {
-	out := bufio.NewWriter(os.Stdout)
-	err := write(out)
-	if err == nil {
-		err = out.Flush()
-	}
+	table := flag.Bool("usage", false, "write kernels/report/usage/usage.csv; run it in the module's root")
+	flag.Parse()
+	err := run(*table)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
 }
 
-// write prints a row for each kernel: block and shared memory from its text, registers
-// on each architecture, and spills where there are any.
-func write(out io.Writer) error {
+func run(table bool) error {
 	path, err := ptxas.Find()
 	if err != nil {
 		return err
 	}
+	if table {
+		return writeUsage(path, "kernels/report/usage/usage.csv")
+	}
+	out := bufio.NewWriter(os.Stdout)
+	if err := write(out, path); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// write prints a row for each kernel: block and shared memory from its text, registers
+// on each architecture, and spills where there are any.
+func write(out io.Writer, path string) error {
 	fmt.Fprint(out, "| kernel | threads | shared B |")
 	for _, target := range ptxas.Targets() {
 		fmt.Fprintf(out, " sm_%d |", target)
@@ -49,26 +62,9 @@ func write(out io.Writer) error {
 
 // writeFile prints the rows of one file's kernels.
 func writeFile(out io.Writer, path, file string) error {
-	usage := make(map[string]map[int]ptxas.Usage)
-	for _, k := range kernels.All() {
-		if k.File != file || usage[k.Entry] != nil {
-			continue
-		}
-		for _, target := range ptxas.Targets() {
-			if target < k.Target {
-				continue
-			}
-			list, err := ptxas.Assemble(path, kernels.Source(file), target)
-			if err != nil {
-				return err
-			}
-			for _, u := range list {
-				if usage[u.Entry] == nil {
-					usage[u.Entry] = make(map[int]ptxas.Usage)
-				}
-				usage[u.Entry][target] = u
-			}
-		}
+	usage, err := assemble(path, file)
+	if err != nil {
+		return err
 	}
 	for _, k := range kernels.All() {
 		if k.File != file {
@@ -94,4 +90,29 @@ func writeFile(out io.Writer, path, file string) error {
 		fmt.Fprintf(out, " %s |\n", strings.Join(spills, ", "))
 	}
 	return nil
+}
+
+// assemble gives the usage of a file's kernels, by entry and architecture.
+func assemble(path, file string) (map[string]map[int]ptxas.Usage, error) {
+	all := make(map[string]map[int]ptxas.Usage)
+	i := slices.IndexFunc(kernels.All(), func(k kernels.Kernel) bool { return k.File == file })
+	if i < 0 {
+		return all, nil
+	}
+	for _, target := range ptxas.Targets() {
+		if target < kernels.All()[i].Target {
+			continue
+		}
+		list, err := ptxas.Assemble(path, kernels.Source(file), target)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range list {
+			if all[u.Entry] == nil {
+				all[u.Entry] = make(map[int]ptxas.Usage)
+			}
+			all[u.Entry][target] = u
+		}
+	}
+	return all, nil
 }
