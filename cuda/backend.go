@@ -25,6 +25,7 @@ type Backend struct {
 	arena    arena
 	staging  staging
 	step     deviceStep
+	sampler  sampler
 	lists    buffer // Gather's rows, Attend's rows of weights
 	products products
 	counters buffer // zeros, see zeroCounters

@@ -13,7 +13,7 @@ import (
 
 // Case is one call of one operation with everything that belongs to it.
 type Case struct {
-	Op     string        // the operation's name in engine.Ops or engine.Fused
+	Op     string        // the operation's name in engine.Ops, engine.Fused or engine.Sampler
 	Name   string        // what is special about it: shape, format, layout
 	Format format.Format // of the weight or of the KV pages; Invalid if it has neither
 
@@ -89,16 +89,16 @@ func Cases() []Case {
 	return slices.Concat(
 		embedCases(), normCases(), linearCases(), ropeCases(), storeCases(), attendCases(),
 		elementwiseCases(), softmaxCases(), topKCases(), gatherCases(),
-		projectCases(), gateCases(), accumulateCases(), ropeStoreCases(),
+		projectCases(), gateCases(), accumulateCases(), ropeStoreCases(), sampleCases(),
 	)
 }
 
-// Suite runs the cases that o chooses on b, tells report about each, and says whether
-// all passed.
+// Suite runs the cases that o chooses of what b offers, tells report about each, and says
+// whether all passed.
 func Suite(b engine.Backend, o Options, report func(Result)) bool {
 	pass := true
 	for _, c := range Cases() {
-		if o.Match != nil && !o.Match(c) {
+		if !c.offered(b) || o.Match != nil && !o.Match(c) {
 			continue
 		}
 		res := c.Run(b, o)

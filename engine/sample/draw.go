@@ -29,7 +29,8 @@ type Change struct {
 	Penalty float32 // finite
 }
 
-func (c *Change) apply(x float32) float32 {
+// Apply is stages 1 and 2 for the logit x of the token.
+func (c *Change) Apply(x float32) float32 {
 	x = biased(x, c.Bias)
 	if x > 0 {
 		x = float32(x / c.Repeat)

@@ -72,7 +72,7 @@ func kept(t *testing.T, p Params, logits []float32, history []int32) *Sampler {
 	}
 	copy(s.logits, logits)
 	for _, c := range s.changes(nil) {
-		s.logits[c.ID] = c.apply(s.logits[c.ID])
+		s.logits[c.ID] = c.Apply(s.logits[c.ID])
 	}
 	if err := s.start(); err != nil {
 		t.Fatal(err)

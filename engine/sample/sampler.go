@@ -80,7 +80,7 @@ func (s *Sampler) Sample(logits []float32) (int32, error) {
 	s.changed = s.changes(s.changed[:0])
 	for i := range s.changed {
 		c := &s.changed[i]
-		x[c.ID] = c.apply(x[c.ID])
+		x[c.ID] = c.Apply(x[c.ID])
 	}
 	if s.params.Temperature == 0 {
 		return greedy(x)
