@@ -2,6 +2,7 @@
 
 package driver
 
+// #include <stdlib.h>
 // #include "shim.h"
 import "C"
 
@@ -113,6 +114,14 @@ func LoadModule(name, ptx string) (m cu.Module, log string, err error) {
 func text(log []byte) string {
 	s, _, _ := strings.Cut(string(log), "\x00")
 	return strings.TrimSpace(s)
+}
+
+// Calls is how often the calling thread has called a function of the driver, or of the
+// emulator in its place, by the name that the library has for it: "cuLaunchKernel".
+func Calls(name string) uint64 {
+	c := C.CString(name)
+	defer C.free(unsafe.Pointer(c))
+	return uint64(C.potion_calls_of(c))
 }
 
 // SetMaxDynamicShared lets launches of f use up to bytes of dynamic shared

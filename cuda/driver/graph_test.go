@@ -90,10 +90,15 @@ func TestCaptureAndReplay(t *testing.T) {
 	must(t, err)
 	must(t, g.Destroy())
 	must(t, e.Upload(b.s))
+	launches, replays := Calls("cuLaunchKernel"), Calls("cuGraphLaunch")
 	for in := range uint32(3) {
 		if got := b.replay(t, e, in); got != in+5 {
 			t.Errorf("replay of %d gives %d", in, got)
 		}
+	}
+	launches, replays = Calls("cuLaunchKernel")-launches, Calls("cuGraphLaunch")-replays
+	if launches != 0 || replays != 3 || Calls("cuNothing") != 0 {
+		t.Errorf("%d launches of kernels, %d of graphs", launches, replays)
 	}
 	must(t, e.Update(b.capture(t, 100)))
 	if got := b.replay(t, e, 1); got != 101 {

@@ -77,6 +77,20 @@ HIDDEN struct potion_thread *potion_thread(void) {
 	return &thread;
 }
 
+HIDDEN uint64_t *potion_calls(void) {
+	static _Thread_local __attribute__((tls_model("initial-exec"))) uint64_t calls[POTION_ENTRIES];
+	return calls;
+}
+
+HIDDEN uint64_t potion_calls_of(const char *name) {
+	for (int i = 0; i < POTION_ENTRIES; i++) {
+		if (strcmp(potion_names[i], name) == 0) {
+			return potion_calls()[i];
+		}
+	}
+	return 0;
+}
+
 HIDDEN void *potion_host_alloc(size_t n) {
 	void *p = NULL;
 	return posix_memalign(&p, 4096, n) == 0 ? p : NULL;

@@ -51,6 +51,11 @@ struct potion_thread {
 };
 struct potion_thread *potion_thread(void);
 
+// How often the calling thread has made each call, in the order of potion_names.
+uint64_t *potion_calls(void);
+// The same by name; 0 for a name that is none.
+uint64_t potion_calls_of(const char *name);
+
 // Host memory for the emulator's pinned allocations; NULL when there is none.
 void *potion_host_alloc(size_t n);
 

@@ -340,6 +340,7 @@ HIDDEN CUresult cuArray3DCreate_v2(CUarray *a, const CUDA_ARRAY3D_DESCRIPTOR *b)
 	if (t == NULL || t->cuArray3DCreate_v2 == NULL) {
 		return potion_absent(t != NULL, "cuArray3DCreate_v2");
 	}
+	potion_calls()[0]++;
 	return t->cuArray3DCreate_v2(a, b);
 }
 
@@ -348,6 +349,7 @@ HIDDEN CUresult cuArray3DGetDescriptor_v2(CUDA_ARRAY3D_DESCRIPTOR *a, CUarray b)
 	if (t == NULL || t->cuArray3DGetDescriptor_v2 == NULL) {
 		return potion_absent(t != NULL, "cuArray3DGetDescriptor_v2");
 	}
+	potion_calls()[1]++;
 	return t->cuArray3DGetDescriptor_v2(a, b);
 }
 
@@ -356,6 +358,7 @@ HIDDEN CUresult cuArrayCreate_v2(CUarray *a, const CUDA_ARRAY_DESCRIPTOR *b) {
 	if (t == NULL || t->cuArrayCreate_v2 == NULL) {
 		return potion_absent(t != NULL, "cuArrayCreate_v2");
 	}
+	potion_calls()[2]++;
 	return t->cuArrayCreate_v2(a, b);
 }
 
@@ -364,6 +367,7 @@ HIDDEN CUresult cuArrayDestroy(CUarray a) {
 	if (t == NULL || t->cuArrayDestroy == NULL) {
 		return potion_absent(t != NULL, "cuArrayDestroy");
 	}
+	potion_calls()[3]++;
 	return t->cuArrayDestroy(a);
 }
 
@@ -372,6 +376,7 @@ HIDDEN CUresult cuArrayGetDescriptor_v2(CUDA_ARRAY_DESCRIPTOR *a, CUarray b) {
 	if (t == NULL || t->cuArrayGetDescriptor_v2 == NULL) {
 		return potion_absent(t != NULL, "cuArrayGetDescriptor_v2");
 	}
+	potion_calls()[4]++;
 	return t->cuArrayGetDescriptor_v2(a, b);
 }
 
@@ -380,6 +385,7 @@ HIDDEN CUresult cuCtxCreate_v2(CUcontext *a, unsigned int b, CUdevice c) {
 	if (t == NULL || t->cuCtxCreate_v2 == NULL) {
 		return potion_absent(t != NULL, "cuCtxCreate_v2");
 	}
+	potion_calls()[5]++;
 	return t->cuCtxCreate_v2(a, b, c);
 }
 
@@ -388,6 +394,7 @@ HIDDEN CUresult cuCtxDestroy_v2(CUcontext a) {
 	if (t == NULL || t->cuCtxDestroy_v2 == NULL) {
 		return potion_absent(t != NULL, "cuCtxDestroy_v2");
 	}
+	potion_calls()[6]++;
 	return t->cuCtxDestroy_v2(a);
 }
 
@@ -396,6 +403,7 @@ HIDDEN CUresult cuCtxDisablePeerAccess(CUcontext a) {
 	if (t == NULL || t->cuCtxDisablePeerAccess == NULL) {
 		return potion_absent(t != NULL, "cuCtxDisablePeerAccess");
 	}
+	potion_calls()[7]++;
 	return t->cuCtxDisablePeerAccess(a);
 }
 
@@ -404,6 +412,7 @@ HIDDEN CUresult cuCtxEnablePeerAccess(CUcontext a, unsigned int b) {
 	if (t == NULL || t->cuCtxEnablePeerAccess == NULL) {
 		return potion_absent(t != NULL, "cuCtxEnablePeerAccess");
 	}
+	potion_calls()[8]++;
 	return t->cuCtxEnablePeerAccess(a, b);
 }
 
@@ -412,6 +421,7 @@ HIDDEN CUresult cuCtxGetApiVersion(CUcontext a, unsigned int *b) {
 	if (t == NULL || t->cuCtxGetApiVersion == NULL) {
 		return potion_absent(t != NULL, "cuCtxGetApiVersion");
 	}
+	potion_calls()[9]++;
 	return t->cuCtxGetApiVersion(a, b);
 }
 
@@ -420,6 +430,7 @@ HIDDEN CUresult cuCtxGetCacheConfig(CUfunc_cache *a) {
 	if (t == NULL || t->cuCtxGetCacheConfig == NULL) {
 		return potion_absent(t != NULL, "cuCtxGetCacheConfig");
 	}
+	potion_calls()[10]++;
 	return t->cuCtxGetCacheConfig(a);
 }
 
@@ -428,6 +439,7 @@ HIDDEN CUresult cuCtxGetCurrent(CUcontext *a) {
 	if (t == NULL || t->cuCtxGetCurrent == NULL) {
 		return potion_absent(t != NULL, "cuCtxGetCurrent");
 	}
+	potion_calls()[11]++;
 	return t->cuCtxGetCurrent(a);
 }
 
@@ -436,6 +448,7 @@ HIDDEN CUresult cuCtxGetDevice(CUdevice *a) {
 	if (t == NULL || t->cuCtxGetDevice == NULL) {
 		return potion_absent(t != NULL, "cuCtxGetDevice");
 	}
+	potion_calls()[12]++;
 	return t->cuCtxGetDevice(a);
 }
 
@@ -444,6 +457,7 @@ HIDDEN CUresult cuCtxGetFlags(unsigned int *a) {
 	if (t == NULL || t->cuCtxGetFlags == NULL) {
 		return potion_absent(t != NULL, "cuCtxGetFlags");
 	}
+	potion_calls()[13]++;
 	return t->cuCtxGetFlags(a);
 }
 
@@ -452,6 +466,7 @@ HIDDEN CUresult cuCtxGetLimit(size_t *a, CUlimit b) {
 	if (t == NULL || t->cuCtxGetLimit == NULL) {
 		return potion_absent(t != NULL, "cuCtxGetLimit");
 	}
+	potion_calls()[14]++;
 	return t->cuCtxGetLimit(a, b);
 }
 
@@ -460,6 +475,7 @@ HIDDEN CUresult cuCtxGetSharedMemConfig(CUsharedconfig *a) {
 	if (t == NULL || t->cuCtxGetSharedMemConfig == NULL) {
 		return potion_absent(t != NULL, "cuCtxGetSharedMemConfig");
 	}
+	potion_calls()[15]++;
 	return t->cuCtxGetSharedMemConfig(a);
 }
 
@@ -468,6 +484,7 @@ HIDDEN CUresult cuCtxGetStreamPriorityRange(int *a, int *b) {
 	if (t == NULL || t->cuCtxGetStreamPriorityRange == NULL) {
 		return potion_absent(t != NULL, "cuCtxGetStreamPriorityRange");
 	}
+	potion_calls()[16]++;
 	return t->cuCtxGetStreamPriorityRange(a, b);
 }
 
@@ -476,6 +493,7 @@ HIDDEN CUresult cuCtxPopCurrent_v2(CUcontext *a) {
 	if (t == NULL || t->cuCtxPopCurrent_v2 == NULL) {
 		return potion_absent(t != NULL, "cuCtxPopCurrent_v2");
 	}
+	potion_calls()[17]++;
 	return t->cuCtxPopCurrent_v2(a);
 }
 
@@ -484,6 +502,7 @@ HIDDEN CUresult cuCtxPushCurrent_v2(CUcontext a) {
 	if (t == NULL || t->cuCtxPushCurrent_v2 == NULL) {
 		return potion_absent(t != NULL, "cuCtxPushCurrent_v2");
 	}
+	potion_calls()[18]++;
 	return t->cuCtxPushCurrent_v2(a);
 }
 
@@ -492,6 +511,7 @@ HIDDEN CUresult cuCtxResetPersistingL2Cache(void) {
 	if (t == NULL || t->cuCtxResetPersistingL2Cache == NULL) {
 		return potion_absent(t != NULL, "cuCtxResetPersistingL2Cache");
 	}
+	potion_calls()[19]++;
 	return t->cuCtxResetPersistingL2Cache();
 }
 
@@ -500,6 +520,7 @@ HIDDEN CUresult cuCtxSetCacheConfig(CUfunc_cache a) {
 	if (t == NULL || t->cuCtxSetCacheConfig == NULL) {
 		return potion_absent(t != NULL, "cuCtxSetCacheConfig");
 	}
+	potion_calls()[20]++;
 	return t->cuCtxSetCacheConfig(a);
 }
 
@@ -508,6 +529,7 @@ HIDDEN CUresult cuCtxSetCurrent(CUcontext a) {
 	if (t == NULL || t->cuCtxSetCurrent == NULL) {
 		return potion_absent(t != NULL, "cuCtxSetCurrent");
 	}
+	potion_calls()[21]++;
 	return t->cuCtxSetCurrent(a);
 }
 
@@ -516,6 +538,7 @@ HIDDEN CUresult cuCtxSetLimit(CUlimit a, size_t b) {
 	if (t == NULL || t->cuCtxSetLimit == NULL) {
 		return potion_absent(t != NULL, "cuCtxSetLimit");
 	}
+	potion_calls()[22]++;
 	return t->cuCtxSetLimit(a, b);
 }
 
@@ -524,6 +547,7 @@ HIDDEN CUresult cuCtxSetSharedMemConfig(CUsharedconfig a) {
 	if (t == NULL || t->cuCtxSetSharedMemConfig == NULL) {
 		return potion_absent(t != NULL, "cuCtxSetSharedMemConfig");
 	}
+	potion_calls()[23]++;
 	return t->cuCtxSetSharedMemConfig(a);
 }
 
@@ -532,6 +556,7 @@ HIDDEN CUresult cuCtxSynchronize(void) {
 	if (t == NULL || t->cuCtxSynchronize == NULL) {
 		return potion_absent(t != NULL, "cuCtxSynchronize");
 	}
+	potion_calls()[24]++;
 	return t->cuCtxSynchronize();
 }
 
@@ -540,6 +565,7 @@ HIDDEN CUresult cuDeviceCanAccessPeer(int *a, CUdevice b, CUdevice c) {
 	if (t == NULL || t->cuDeviceCanAccessPeer == NULL) {
 		return potion_absent(t != NULL, "cuDeviceCanAccessPeer");
 	}
+	potion_calls()[25]++;
 	return t->cuDeviceCanAccessPeer(a, b, c);
 }
 
@@ -548,6 +574,7 @@ HIDDEN CUresult cuDeviceGet(CUdevice *a, int b) {
 	if (t == NULL || t->cuDeviceGet == NULL) {
 		return potion_absent(t != NULL, "cuDeviceGet");
 	}
+	potion_calls()[26]++;
 	return t->cuDeviceGet(a, b);
 }
 
@@ -556,6 +583,7 @@ HIDDEN CUresult cuDeviceGetAttribute(int *a, CUdevice_attribute b, CUdevice c) {
 	if (t == NULL || t->cuDeviceGetAttribute == NULL) {
 		return potion_absent(t != NULL, "cuDeviceGetAttribute");
 	}
+	potion_calls()[27]++;
 	return t->cuDeviceGetAttribute(a, b, c);
 }
 
@@ -568,6 +596,7 @@ HIDDEN CUresult cuDeviceGetCount(int *a) {
 	if (t == NULL || t->cuDeviceGetCount == NULL) {
 		return potion_absent(t != NULL, "cuDeviceGetCount");
 	}
+	potion_calls()[28]++;
 	return t->cuDeviceGetCount(a);
 }
 
@@ -576,6 +605,7 @@ HIDDEN CUresult cuDeviceGetName(char *a, int b, CUdevice c) {
 	if (t == NULL || t->cuDeviceGetName == NULL) {
 		return potion_absent(t != NULL, "cuDeviceGetName");
 	}
+	potion_calls()[29]++;
 	return t->cuDeviceGetName(a, b, c);
 }
 
@@ -584,6 +614,7 @@ HIDDEN CUresult cuDeviceGetP2PAttribute(int *a, CUdevice_P2PAttribute b, CUdevic
 	if (t == NULL || t->cuDeviceGetP2PAttribute == NULL) {
 		return potion_absent(t != NULL, "cuDeviceGetP2PAttribute");
 	}
+	potion_calls()[30]++;
 	return t->cuDeviceGetP2PAttribute(a, b, c, d);
 }
 
@@ -592,6 +623,7 @@ HIDDEN CUresult cuDeviceGetUuid(CUuuid *a, CUdevice b) {
 	if (t == NULL || t->cuDeviceGetUuid == NULL) {
 		return potion_absent(t != NULL, "cuDeviceGetUuid");
 	}
+	potion_calls()[31]++;
 	return t->cuDeviceGetUuid(a, b);
 }
 
@@ -600,6 +632,7 @@ HIDDEN CUresult cuDevicePrimaryCtxGetState(CUdevice a, unsigned int *b, int *c) 
 	if (t == NULL || t->cuDevicePrimaryCtxGetState == NULL) {
 		return potion_absent(t != NULL, "cuDevicePrimaryCtxGetState");
 	}
+	potion_calls()[32]++;
 	return t->cuDevicePrimaryCtxGetState(a, b, c);
 }
 
@@ -608,6 +641,7 @@ HIDDEN CUresult cuDevicePrimaryCtxRelease_v2(CUdevice a) {
 	if (t == NULL || t->cuDevicePrimaryCtxRelease_v2 == NULL) {
 		return potion_absent(t != NULL, "cuDevicePrimaryCtxRelease_v2");
 	}
+	potion_calls()[33]++;
 	return t->cuDevicePrimaryCtxRelease_v2(a);
 }
 
@@ -616,6 +650,7 @@ HIDDEN CUresult cuDevicePrimaryCtxReset_v2(CUdevice a) {
 	if (t == NULL || t->cuDevicePrimaryCtxReset_v2 == NULL) {
 		return potion_absent(t != NULL, "cuDevicePrimaryCtxReset_v2");
 	}
+	potion_calls()[34]++;
 	return t->cuDevicePrimaryCtxReset_v2(a);
 }
 
@@ -624,6 +659,7 @@ HIDDEN CUresult cuDevicePrimaryCtxRetain(CUcontext *a, CUdevice b) {
 	if (t == NULL || t->cuDevicePrimaryCtxRetain == NULL) {
 		return potion_absent(t != NULL, "cuDevicePrimaryCtxRetain");
 	}
+	potion_calls()[35]++;
 	return t->cuDevicePrimaryCtxRetain(a, b);
 }
 
@@ -632,6 +668,7 @@ HIDDEN CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice a, unsigned int b) {
 	if (t == NULL || t->cuDevicePrimaryCtxSetFlags_v2 == NULL) {
 		return potion_absent(t != NULL, "cuDevicePrimaryCtxSetFlags_v2");
 	}
+	potion_calls()[36]++;
 	return t->cuDevicePrimaryCtxSetFlags_v2(a, b);
 }
 
@@ -640,6 +677,7 @@ HIDDEN CUresult cuDeviceTotalMem_v2(size_t *a, CUdevice b) {
 	if (t == NULL || t->cuDeviceTotalMem_v2 == NULL) {
 		return potion_absent(t != NULL, "cuDeviceTotalMem_v2");
 	}
+	potion_calls()[37]++;
 	return t->cuDeviceTotalMem_v2(a, b);
 }
 
@@ -652,6 +690,7 @@ HIDDEN CUresult cuDriverGetVersion(int *a) {
 	if (t == NULL || t->cuDriverGetVersion == NULL) {
 		return potion_absent(t != NULL, "cuDriverGetVersion");
 	}
+	potion_calls()[38]++;
 	return t->cuDriverGetVersion(a);
 }
 
@@ -660,6 +699,7 @@ HIDDEN CUresult cuEventCreate(CUevent *a, unsigned int b) {
 	if (t == NULL || t->cuEventCreate == NULL) {
 		return potion_absent(t != NULL, "cuEventCreate");
 	}
+	potion_calls()[39]++;
 	return t->cuEventCreate(a, b);
 }
 
@@ -668,6 +708,7 @@ HIDDEN CUresult cuEventDestroy_v2(CUevent a) {
 	if (t == NULL || t->cuEventDestroy_v2 == NULL) {
 		return potion_absent(t != NULL, "cuEventDestroy_v2");
 	}
+	potion_calls()[40]++;
 	return t->cuEventDestroy_v2(a);
 }
 
@@ -676,6 +717,7 @@ HIDDEN CUresult cuEventElapsedTime(float *a, CUevent b, CUevent c) {
 	if (t == NULL || t->cuEventElapsedTime == NULL) {
 		return potion_absent(t != NULL, "cuEventElapsedTime");
 	}
+	potion_calls()[41]++;
 	return t->cuEventElapsedTime(a, b, c);
 }
 
@@ -684,6 +726,7 @@ HIDDEN CUresult cuEventQuery(CUevent a) {
 	if (t == NULL || t->cuEventQuery == NULL) {
 		return potion_absent(t != NULL, "cuEventQuery");
 	}
+	potion_calls()[42]++;
 	return t->cuEventQuery(a);
 }
 
@@ -692,6 +735,7 @@ HIDDEN CUresult cuEventRecord(CUevent a, CUstream b) {
 	if (t == NULL || t->cuEventRecord == NULL) {
 		return potion_absent(t != NULL, "cuEventRecord");
 	}
+	potion_calls()[43]++;
 	return t->cuEventRecord(a, b);
 }
 
@@ -700,6 +744,7 @@ HIDDEN CUresult cuEventSynchronize(CUevent a) {
 	if (t == NULL || t->cuEventSynchronize == NULL) {
 		return potion_absent(t != NULL, "cuEventSynchronize");
 	}
+	potion_calls()[44]++;
 	return t->cuEventSynchronize(a);
 }
 
@@ -708,6 +753,7 @@ HIDDEN CUresult cuFuncGetAttribute(int *a, CUfunction_attribute b, CUfunction c)
 	if (t == NULL || t->cuFuncGetAttribute == NULL) {
 		return potion_absent(t != NULL, "cuFuncGetAttribute");
 	}
+	potion_calls()[45]++;
 	return t->cuFuncGetAttribute(a, b, c);
 }
 
@@ -716,6 +762,7 @@ HIDDEN CUresult cuFuncSetAttribute(CUfunction a, CUfunction_attribute b, int c) 
 	if (t == NULL || t->cuFuncSetAttribute == NULL) {
 		return potion_absent(t != NULL, "cuFuncSetAttribute");
 	}
+	potion_calls()[46]++;
 	return t->cuFuncSetAttribute(a, b, c);
 }
 
@@ -724,6 +771,7 @@ HIDDEN CUresult cuFuncSetCacheConfig(CUfunction a, CUfunc_cache b) {
 	if (t == NULL || t->cuFuncSetCacheConfig == NULL) {
 		return potion_absent(t != NULL, "cuFuncSetCacheConfig");
 	}
+	potion_calls()[47]++;
 	return t->cuFuncSetCacheConfig(a, b);
 }
 
@@ -732,6 +780,7 @@ HIDDEN CUresult cuFuncSetSharedMemConfig(CUfunction a, CUsharedconfig b) {
 	if (t == NULL || t->cuFuncSetSharedMemConfig == NULL) {
 		return potion_absent(t != NULL, "cuFuncSetSharedMemConfig");
 	}
+	potion_calls()[48]++;
 	return t->cuFuncSetSharedMemConfig(a, b);
 }
 
@@ -740,6 +789,7 @@ HIDDEN CUresult cuGetErrorName(CUresult a, const char **b) {
 	if (t == NULL || t->cuGetErrorName == NULL) {
 		return potion_absent(t != NULL, "cuGetErrorName");
 	}
+	potion_calls()[49]++;
 	return t->cuGetErrorName(a, b);
 }
 
@@ -748,6 +798,7 @@ HIDDEN CUresult cuGetErrorString(CUresult a, const char **b) {
 	if (t == NULL || t->cuGetErrorString == NULL) {
 		return potion_absent(t != NULL, "cuGetErrorString");
 	}
+	potion_calls()[50]++;
 	return t->cuGetErrorString(a, b);
 }
 
@@ -756,6 +807,7 @@ HIDDEN CUresult cuGraphAddChildGraphNode(CUgraphNode *a, CUgraph b, const CUgrap
 	if (t == NULL || t->cuGraphAddChildGraphNode == NULL) {
 		return potion_absent(t != NULL, "cuGraphAddChildGraphNode");
 	}
+	potion_calls()[51]++;
 	return t->cuGraphAddChildGraphNode(a, b, c, d, e);
 }
 
@@ -764,6 +816,7 @@ HIDDEN CUresult cuGraphAddDependencies(CUgraph a, const CUgraphNode *b, const CU
 	if (t == NULL || t->cuGraphAddDependencies == NULL) {
 		return potion_absent(t != NULL, "cuGraphAddDependencies");
 	}
+	potion_calls()[52]++;
 	return t->cuGraphAddDependencies(a, b, c, d);
 }
 
@@ -772,6 +825,7 @@ HIDDEN CUresult cuGraphAddEmptyNode(CUgraphNode *a, CUgraph b, const CUgraphNode
 	if (t == NULL || t->cuGraphAddEmptyNode == NULL) {
 		return potion_absent(t != NULL, "cuGraphAddEmptyNode");
 	}
+	potion_calls()[53]++;
 	return t->cuGraphAddEmptyNode(a, b, c, d);
 }
 
@@ -780,6 +834,7 @@ HIDDEN CUresult cuGraphAddHostNode(CUgraphNode *a, CUgraph b, const CUgraphNode 
 	if (t == NULL || t->cuGraphAddHostNode == NULL) {
 		return potion_absent(t != NULL, "cuGraphAddHostNode");
 	}
+	potion_calls()[54]++;
 	return t->cuGraphAddHostNode(a, b, c, d, e);
 }
 
@@ -788,6 +843,7 @@ HIDDEN CUresult cuGraphAddKernelNode(CUgraphNode *a, CUgraph b, const CUgraphNod
 	if (t == NULL || t->cuGraphAddKernelNode == NULL) {
 		return potion_absent(t != NULL, "cuGraphAddKernelNode");
 	}
+	potion_calls()[55]++;
 	return t->cuGraphAddKernelNode(a, b, c, d, e);
 }
 
@@ -796,6 +852,7 @@ HIDDEN CUresult cuGraphAddMemcpyNode(CUgraphNode *a, CUgraph b, const CUgraphNod
 	if (t == NULL || t->cuGraphAddMemcpyNode == NULL) {
 		return potion_absent(t != NULL, "cuGraphAddMemcpyNode");
 	}
+	potion_calls()[56]++;
 	return t->cuGraphAddMemcpyNode(a, b, c, d, e, f);
 }
 
@@ -804,6 +861,7 @@ HIDDEN CUresult cuGraphAddMemsetNode(CUgraphNode *a, CUgraph b, const CUgraphNod
 	if (t == NULL || t->cuGraphAddMemsetNode == NULL) {
 		return potion_absent(t != NULL, "cuGraphAddMemsetNode");
 	}
+	potion_calls()[57]++;
 	return t->cuGraphAddMemsetNode(a, b, c, d, e, f);
 }
 
@@ -812,6 +870,7 @@ HIDDEN CUresult cuGraphClone(CUgraph *a, CUgraph b) {
 	if (t == NULL || t->cuGraphClone == NULL) {
 		return potion_absent(t != NULL, "cuGraphClone");
 	}
+	potion_calls()[58]++;
 	return t->cuGraphClone(a, b);
 }
 
@@ -820,6 +879,7 @@ HIDDEN CUresult cuGraphCreate(CUgraph *a, unsigned int b) {
 	if (t == NULL || t->cuGraphCreate == NULL) {
 		return potion_absent(t != NULL, "cuGraphCreate");
 	}
+	potion_calls()[59]++;
 	return t->cuGraphCreate(a, b);
 }
 
@@ -828,6 +888,7 @@ HIDDEN CUresult cuGraphDestroy(CUgraph a) {
 	if (t == NULL || t->cuGraphDestroy == NULL) {
 		return potion_absent(t != NULL, "cuGraphDestroy");
 	}
+	potion_calls()[60]++;
 	return t->cuGraphDestroy(a);
 }
 
@@ -836,6 +897,7 @@ HIDDEN CUresult cuGraphDestroyNode(CUgraphNode a) {
 	if (t == NULL || t->cuGraphDestroyNode == NULL) {
 		return potion_absent(t != NULL, "cuGraphDestroyNode");
 	}
+	potion_calls()[61]++;
 	return t->cuGraphDestroyNode(a);
 }
 
@@ -844,6 +906,7 @@ HIDDEN CUresult cuGraphExecDestroy(CUgraphExec a) {
 	if (t == NULL || t->cuGraphExecDestroy == NULL) {
 		return potion_absent(t != NULL, "cuGraphExecDestroy");
 	}
+	potion_calls()[62]++;
 	return t->cuGraphExecDestroy(a);
 }
 
@@ -852,6 +915,7 @@ HIDDEN CUresult cuGraphExecUpdate(CUgraphExec a, CUgraph b, CUgraphNode *c, CUgr
 	if (t == NULL || t->cuGraphExecUpdate == NULL) {
 		return potion_absent(t != NULL, "cuGraphExecUpdate");
 	}
+	potion_calls()[63]++;
 	return t->cuGraphExecUpdate(a, b, c, d);
 }
 
@@ -860,6 +924,7 @@ HIDDEN CUresult cuGraphGetEdges(CUgraph a, CUgraphNode *b, CUgraphNode *c, size_
 	if (t == NULL || t->cuGraphGetEdges == NULL) {
 		return potion_absent(t != NULL, "cuGraphGetEdges");
 	}
+	potion_calls()[64]++;
 	return t->cuGraphGetEdges(a, b, c, d);
 }
 
@@ -868,6 +933,7 @@ HIDDEN CUresult cuGraphGetNodes(CUgraph a, CUgraphNode *b, size_t *c) {
 	if (t == NULL || t->cuGraphGetNodes == NULL) {
 		return potion_absent(t != NULL, "cuGraphGetNodes");
 	}
+	potion_calls()[65]++;
 	return t->cuGraphGetNodes(a, b, c);
 }
 
@@ -876,6 +942,7 @@ HIDDEN CUresult cuGraphInstantiate_v2(CUgraphExec *a, CUgraph b, CUgraphNode *c,
 	if (t == NULL || t->cuGraphInstantiate_v2 == NULL) {
 		return potion_absent(t != NULL, "cuGraphInstantiate_v2");
 	}
+	potion_calls()[66]++;
 	return t->cuGraphInstantiate_v2(a, b, c, d, e);
 }
 
@@ -884,6 +951,7 @@ HIDDEN CUresult cuGraphLaunch(CUgraphExec a, CUstream b) {
 	if (t == NULL || t->cuGraphLaunch == NULL) {
 		return potion_absent(t != NULL, "cuGraphLaunch");
 	}
+	potion_calls()[67]++;
 	return t->cuGraphLaunch(a, b);
 }
 
@@ -892,6 +960,7 @@ HIDDEN CUresult cuGraphUpload(CUgraphExec a, CUstream b) {
 	if (t == NULL || t->cuGraphUpload == NULL) {
 		return potion_absent(t != NULL, "cuGraphUpload");
 	}
+	potion_calls()[68]++;
 	return t->cuGraphUpload(a, b);
 }
 
@@ -905,6 +974,7 @@ HIDDEN CUresult cuLaunchKernel(CUfunction a, unsigned int b, unsigned int c, uns
 	if (t == NULL || t->cuLaunchKernel == NULL) {
 		return potion_absent(t != NULL, "cuLaunchKernel");
 	}
+	potion_calls()[70]++;
 	return t->cuLaunchKernel(a, b, c, d, e, f, g, h, i, j, k);
 }
 
@@ -913,6 +983,7 @@ HIDDEN CUresult cuLinkAddData_v2(CUlinkState a, CUjitInputType b, void *c, size_
 	if (t == NULL || t->cuLinkAddData_v2 == NULL) {
 		return potion_absent(t != NULL, "cuLinkAddData_v2");
 	}
+	potion_calls()[71]++;
 	return t->cuLinkAddData_v2(a, b, c, d, e, f, g, h);
 }
 
@@ -921,6 +992,7 @@ HIDDEN CUresult cuLinkAddFile_v2(CUlinkState a, CUjitInputType b, const char *c,
 	if (t == NULL || t->cuLinkAddFile_v2 == NULL) {
 		return potion_absent(t != NULL, "cuLinkAddFile_v2");
 	}
+	potion_calls()[72]++;
 	return t->cuLinkAddFile_v2(a, b, c, d, e, f);
 }
 
@@ -929,6 +1001,7 @@ HIDDEN CUresult cuLinkComplete(CUlinkState a, void **b, size_t *c) {
 	if (t == NULL || t->cuLinkComplete == NULL) {
 		return potion_absent(t != NULL, "cuLinkComplete");
 	}
+	potion_calls()[73]++;
 	return t->cuLinkComplete(a, b, c);
 }
 
@@ -937,6 +1010,7 @@ HIDDEN CUresult cuLinkCreate_v2(unsigned int a, CUjit_option *b, void **c, CUlin
 	if (t == NULL || t->cuLinkCreate_v2 == NULL) {
 		return potion_absent(t != NULL, "cuLinkCreate_v2");
 	}
+	potion_calls()[74]++;
 	return t->cuLinkCreate_v2(a, b, c, d);
 }
 
@@ -945,6 +1019,7 @@ HIDDEN CUresult cuLinkDestroy(CUlinkState a) {
 	if (t == NULL || t->cuLinkDestroy == NULL) {
 		return potion_absent(t != NULL, "cuLinkDestroy");
 	}
+	potion_calls()[75]++;
 	return t->cuLinkDestroy(a);
 }
 
@@ -953,6 +1028,7 @@ HIDDEN CUresult cuMemAdvise(CUdeviceptr a, size_t b, CUmem_advise c, CUdevice d)
 	if (t == NULL || t->cuMemAdvise == NULL) {
 		return potion_absent(t != NULL, "cuMemAdvise");
 	}
+	potion_calls()[76]++;
 	return t->cuMemAdvise(a, b, c, d);
 }
 
@@ -961,6 +1037,7 @@ HIDDEN CUresult cuMemAllocManaged(CUdeviceptr *a, size_t b, unsigned int c) {
 	if (t == NULL || t->cuMemAllocManaged == NULL) {
 		return potion_absent(t != NULL, "cuMemAllocManaged");
 	}
+	potion_calls()[77]++;
 	return t->cuMemAllocManaged(a, b, c);
 }
 
@@ -969,6 +1046,7 @@ HIDDEN CUresult cuMemAllocPitch_v2(CUdeviceptr *a, size_t *b, size_t c, size_t d
 	if (t == NULL || t->cuMemAllocPitch_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemAllocPitch_v2");
 	}
+	potion_calls()[78]++;
 	return t->cuMemAllocPitch_v2(a, b, c, d, e);
 }
 
@@ -977,6 +1055,7 @@ HIDDEN CUresult cuMemAlloc_v2(CUdeviceptr *a, size_t b) {
 	if (t == NULL || t->cuMemAlloc_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemAlloc_v2");
 	}
+	potion_calls()[79]++;
 	return t->cuMemAlloc_v2(a, b);
 }
 
@@ -985,6 +1064,7 @@ HIDDEN CUresult cuMemFreeHost(void *a) {
 	if (t == NULL || t->cuMemFreeHost == NULL) {
 		return potion_absent(t != NULL, "cuMemFreeHost");
 	}
+	potion_calls()[80]++;
 	return t->cuMemFreeHost(a);
 }
 
@@ -993,6 +1073,7 @@ HIDDEN CUresult cuMemFree_v2(CUdeviceptr a) {
 	if (t == NULL || t->cuMemFree_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemFree_v2");
 	}
+	potion_calls()[81]++;
 	return t->cuMemFree_v2(a);
 }
 
@@ -1001,6 +1082,7 @@ HIDDEN CUresult cuMemGetAddressRange_v2(CUdeviceptr *a, size_t *b, CUdeviceptr c
 	if (t == NULL || t->cuMemGetAddressRange_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemGetAddressRange_v2");
 	}
+	potion_calls()[82]++;
 	return t->cuMemGetAddressRange_v2(a, b, c);
 }
 
@@ -1009,6 +1091,7 @@ HIDDEN CUresult cuMemGetInfo_v2(size_t *a, size_t *b) {
 	if (t == NULL || t->cuMemGetInfo_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemGetInfo_v2");
 	}
+	potion_calls()[83]++;
 	return t->cuMemGetInfo_v2(a, b);
 }
 
@@ -1017,6 +1100,7 @@ HIDDEN CUresult cuMemHostAlloc(void **a, size_t b, unsigned int c) {
 	if (t == NULL || t->cuMemHostAlloc == NULL) {
 		return potion_absent(t != NULL, "cuMemHostAlloc");
 	}
+	potion_calls()[84]++;
 	return t->cuMemHostAlloc(a, b, c);
 }
 
@@ -1025,6 +1109,7 @@ HIDDEN CUresult cuMemPrefetchAsync(CUdeviceptr a, size_t b, CUdevice c, CUstream
 	if (t == NULL || t->cuMemPrefetchAsync == NULL) {
 		return potion_absent(t != NULL, "cuMemPrefetchAsync");
 	}
+	potion_calls()[85]++;
 	return t->cuMemPrefetchAsync(a, b, c, d);
 }
 
@@ -1033,6 +1118,7 @@ HIDDEN CUresult cuMemcpy(CUdeviceptr a, CUdeviceptr b, size_t c) {
 	if (t == NULL || t->cuMemcpy == NULL) {
 		return potion_absent(t != NULL, "cuMemcpy");
 	}
+	potion_calls()[86]++;
 	return t->cuMemcpy(a, b, c);
 }
 
@@ -1041,6 +1127,7 @@ HIDDEN CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *a, CUstream b) {
 	if (t == NULL || t->cuMemcpy2DAsync_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpy2DAsync_v2");
 	}
+	potion_calls()[87]++;
 	return t->cuMemcpy2DAsync_v2(a, b);
 }
 
@@ -1049,6 +1136,7 @@ HIDDEN CUresult cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D *a) {
 	if (t == NULL || t->cuMemcpy2DUnaligned_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpy2DUnaligned_v2");
 	}
+	potion_calls()[88]++;
 	return t->cuMemcpy2DUnaligned_v2(a);
 }
 
@@ -1057,6 +1145,7 @@ HIDDEN CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D *a) {
 	if (t == NULL || t->cuMemcpy2D_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpy2D_v2");
 	}
+	potion_calls()[89]++;
 	return t->cuMemcpy2D_v2(a);
 }
 
@@ -1065,6 +1154,7 @@ HIDDEN CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D *a, CUstream b) {
 	if (t == NULL || t->cuMemcpy3DAsync_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpy3DAsync_v2");
 	}
+	potion_calls()[90]++;
 	return t->cuMemcpy3DAsync_v2(a, b);
 }
 
@@ -1073,6 +1163,7 @@ HIDDEN CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER *a) {
 	if (t == NULL || t->cuMemcpy3DPeer == NULL) {
 		return potion_absent(t != NULL, "cuMemcpy3DPeer");
 	}
+	potion_calls()[91]++;
 	return t->cuMemcpy3DPeer(a);
 }
 
@@ -1081,6 +1172,7 @@ HIDDEN CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER *a, CUstream b) {
 	if (t == NULL || t->cuMemcpy3DPeerAsync == NULL) {
 		return potion_absent(t != NULL, "cuMemcpy3DPeerAsync");
 	}
+	potion_calls()[92]++;
 	return t->cuMemcpy3DPeerAsync(a, b);
 }
 
@@ -1089,6 +1181,7 @@ HIDDEN CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D *a) {
 	if (t == NULL || t->cuMemcpy3D_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpy3D_v2");
 	}
+	potion_calls()[93]++;
 	return t->cuMemcpy3D_v2(a);
 }
 
@@ -1097,6 +1190,7 @@ HIDDEN CUresult cuMemcpyAsync(CUdeviceptr a, CUdeviceptr b, size_t c, CUstream d
 	if (t == NULL || t->cuMemcpyAsync == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyAsync");
 	}
+	potion_calls()[94]++;
 	return t->cuMemcpyAsync(a, b, c, d);
 }
 
@@ -1105,6 +1199,7 @@ HIDDEN CUresult cuMemcpyAtoA_v2(CUarray a, size_t b, CUarray c, size_t d, size_t
 	if (t == NULL || t->cuMemcpyAtoA_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyAtoA_v2");
 	}
+	potion_calls()[95]++;
 	return t->cuMemcpyAtoA_v2(a, b, c, d, e);
 }
 
@@ -1113,6 +1208,7 @@ HIDDEN CUresult cuMemcpyAtoD_v2(CUdeviceptr a, CUarray b, size_t c, size_t d) {
 	if (t == NULL || t->cuMemcpyAtoD_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyAtoD_v2");
 	}
+	potion_calls()[96]++;
 	return t->cuMemcpyAtoD_v2(a, b, c, d);
 }
 
@@ -1121,6 +1217,7 @@ HIDDEN CUresult cuMemcpyAtoHAsync_v2(void *a, CUarray b, size_t c, size_t d, CUs
 	if (t == NULL || t->cuMemcpyAtoHAsync_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyAtoHAsync_v2");
 	}
+	potion_calls()[97]++;
 	return t->cuMemcpyAtoHAsync_v2(a, b, c, d, e);
 }
 
@@ -1129,6 +1226,7 @@ HIDDEN CUresult cuMemcpyAtoH_v2(void *a, CUarray b, size_t c, size_t d) {
 	if (t == NULL || t->cuMemcpyAtoH_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyAtoH_v2");
 	}
+	potion_calls()[98]++;
 	return t->cuMemcpyAtoH_v2(a, b, c, d);
 }
 
@@ -1137,6 +1235,7 @@ HIDDEN CUresult cuMemcpyDtoA_v2(CUarray a, size_t b, CUdeviceptr c, size_t d) {
 	if (t == NULL || t->cuMemcpyDtoA_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyDtoA_v2");
 	}
+	potion_calls()[99]++;
 	return t->cuMemcpyDtoA_v2(a, b, c, d);
 }
 
@@ -1145,6 +1244,7 @@ HIDDEN CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr a, CUdeviceptr b, size_t c, CUs
 	if (t == NULL || t->cuMemcpyDtoDAsync_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyDtoDAsync_v2");
 	}
+	potion_calls()[100]++;
 	return t->cuMemcpyDtoDAsync_v2(a, b, c, d);
 }
 
@@ -1153,6 +1253,7 @@ HIDDEN CUresult cuMemcpyDtoD_v2(CUdeviceptr a, CUdeviceptr b, size_t c) {
 	if (t == NULL || t->cuMemcpyDtoD_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyDtoD_v2");
 	}
+	potion_calls()[101]++;
 	return t->cuMemcpyDtoD_v2(a, b, c);
 }
 
@@ -1161,6 +1262,7 @@ HIDDEN CUresult cuMemcpyDtoHAsync_v2(void *a, CUdeviceptr b, size_t c, CUstream 
 	if (t == NULL || t->cuMemcpyDtoHAsync_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyDtoHAsync_v2");
 	}
+	potion_calls()[102]++;
 	return t->cuMemcpyDtoHAsync_v2(a, b, c, d);
 }
 
@@ -1169,6 +1271,7 @@ HIDDEN CUresult cuMemcpyDtoH_v2(void *a, CUdeviceptr b, size_t c) {
 	if (t == NULL || t->cuMemcpyDtoH_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyDtoH_v2");
 	}
+	potion_calls()[103]++;
 	return t->cuMemcpyDtoH_v2(a, b, c);
 }
 
@@ -1177,6 +1280,7 @@ HIDDEN CUresult cuMemcpyHtoAAsync_v2(CUarray a, size_t b, const void *c, size_t 
 	if (t == NULL || t->cuMemcpyHtoAAsync_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyHtoAAsync_v2");
 	}
+	potion_calls()[104]++;
 	return t->cuMemcpyHtoAAsync_v2(a, b, c, d, e);
 }
 
@@ -1185,6 +1289,7 @@ HIDDEN CUresult cuMemcpyHtoA_v2(CUarray a, size_t b, const void *c, size_t d) {
 	if (t == NULL || t->cuMemcpyHtoA_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyHtoA_v2");
 	}
+	potion_calls()[105]++;
 	return t->cuMemcpyHtoA_v2(a, b, c, d);
 }
 
@@ -1193,6 +1298,7 @@ HIDDEN CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr a, const void *b, size_t c, CUs
 	if (t == NULL || t->cuMemcpyHtoDAsync_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyHtoDAsync_v2");
 	}
+	potion_calls()[106]++;
 	return t->cuMemcpyHtoDAsync_v2(a, b, c, d);
 }
 
@@ -1201,6 +1307,7 @@ HIDDEN CUresult cuMemcpyHtoD_v2(CUdeviceptr a, const void *b, size_t c) {
 	if (t == NULL || t->cuMemcpyHtoD_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyHtoD_v2");
 	}
+	potion_calls()[107]++;
 	return t->cuMemcpyHtoD_v2(a, b, c);
 }
 
@@ -1209,6 +1316,7 @@ HIDDEN CUresult cuMemcpyPeer(CUdeviceptr a, CUcontext b, CUdeviceptr c, CUcontex
 	if (t == NULL || t->cuMemcpyPeer == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyPeer");
 	}
+	potion_calls()[108]++;
 	return t->cuMemcpyPeer(a, b, c, d, e);
 }
 
@@ -1217,6 +1325,7 @@ HIDDEN CUresult cuMemcpyPeerAsync(CUdeviceptr a, CUcontext b, CUdeviceptr c, CUc
 	if (t == NULL || t->cuMemcpyPeerAsync == NULL) {
 		return potion_absent(t != NULL, "cuMemcpyPeerAsync");
 	}
+	potion_calls()[109]++;
 	return t->cuMemcpyPeerAsync(a, b, c, d, e, f);
 }
 
@@ -1225,6 +1334,7 @@ HIDDEN CUresult cuMemsetD16Async(CUdeviceptr a, unsigned short b, size_t c, CUst
 	if (t == NULL || t->cuMemsetD16Async == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD16Async");
 	}
+	potion_calls()[110]++;
 	return t->cuMemsetD16Async(a, b, c, d);
 }
 
@@ -1233,6 +1343,7 @@ HIDDEN CUresult cuMemsetD16_v2(CUdeviceptr a, unsigned short b, size_t c) {
 	if (t == NULL || t->cuMemsetD16_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD16_v2");
 	}
+	potion_calls()[111]++;
 	return t->cuMemsetD16_v2(a, b, c);
 }
 
@@ -1241,6 +1352,7 @@ HIDDEN CUresult cuMemsetD2D16Async(CUdeviceptr a, size_t b, unsigned short c, si
 	if (t == NULL || t->cuMemsetD2D16Async == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD2D16Async");
 	}
+	potion_calls()[112]++;
 	return t->cuMemsetD2D16Async(a, b, c, d, e, f);
 }
 
@@ -1249,6 +1361,7 @@ HIDDEN CUresult cuMemsetD2D16_v2(CUdeviceptr a, size_t b, unsigned short c, size
 	if (t == NULL || t->cuMemsetD2D16_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD2D16_v2");
 	}
+	potion_calls()[113]++;
 	return t->cuMemsetD2D16_v2(a, b, c, d, e);
 }
 
@@ -1257,6 +1370,7 @@ HIDDEN CUresult cuMemsetD2D32Async(CUdeviceptr a, size_t b, unsigned int c, size
 	if (t == NULL || t->cuMemsetD2D32Async == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD2D32Async");
 	}
+	potion_calls()[114]++;
 	return t->cuMemsetD2D32Async(a, b, c, d, e, f);
 }
 
@@ -1265,6 +1379,7 @@ HIDDEN CUresult cuMemsetD2D32_v2(CUdeviceptr a, size_t b, unsigned int c, size_t
 	if (t == NULL || t->cuMemsetD2D32_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD2D32_v2");
 	}
+	potion_calls()[115]++;
 	return t->cuMemsetD2D32_v2(a, b, c, d, e);
 }
 
@@ -1273,6 +1388,7 @@ HIDDEN CUresult cuMemsetD2D8Async(CUdeviceptr a, size_t b, unsigned char c, size
 	if (t == NULL || t->cuMemsetD2D8Async == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD2D8Async");
 	}
+	potion_calls()[116]++;
 	return t->cuMemsetD2D8Async(a, b, c, d, e, f);
 }
 
@@ -1281,6 +1397,7 @@ HIDDEN CUresult cuMemsetD2D8_v2(CUdeviceptr a, size_t b, unsigned char c, size_t
 	if (t == NULL || t->cuMemsetD2D8_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD2D8_v2");
 	}
+	potion_calls()[117]++;
 	return t->cuMemsetD2D8_v2(a, b, c, d, e);
 }
 
@@ -1289,6 +1406,7 @@ HIDDEN CUresult cuMemsetD32Async(CUdeviceptr a, unsigned int b, size_t c, CUstre
 	if (t == NULL || t->cuMemsetD32Async == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD32Async");
 	}
+	potion_calls()[118]++;
 	return t->cuMemsetD32Async(a, b, c, d);
 }
 
@@ -1297,6 +1415,7 @@ HIDDEN CUresult cuMemsetD32_v2(CUdeviceptr a, unsigned int b, size_t c) {
 	if (t == NULL || t->cuMemsetD32_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD32_v2");
 	}
+	potion_calls()[119]++;
 	return t->cuMemsetD32_v2(a, b, c);
 }
 
@@ -1305,6 +1424,7 @@ HIDDEN CUresult cuMemsetD8Async(CUdeviceptr a, unsigned char b, size_t c, CUstre
 	if (t == NULL || t->cuMemsetD8Async == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD8Async");
 	}
+	potion_calls()[120]++;
 	return t->cuMemsetD8Async(a, b, c, d);
 }
 
@@ -1313,6 +1433,7 @@ HIDDEN CUresult cuMemsetD8_v2(CUdeviceptr a, unsigned char b, size_t c) {
 	if (t == NULL || t->cuMemsetD8_v2 == NULL) {
 		return potion_absent(t != NULL, "cuMemsetD8_v2");
 	}
+	potion_calls()[121]++;
 	return t->cuMemsetD8_v2(a, b, c);
 }
 
@@ -1321,6 +1442,7 @@ HIDDEN CUresult cuModuleGetFunction(CUfunction *a, CUmodule b, const char *c) {
 	if (t == NULL || t->cuModuleGetFunction == NULL) {
 		return potion_absent(t != NULL, "cuModuleGetFunction");
 	}
+	potion_calls()[122]++;
 	return t->cuModuleGetFunction(a, b, c);
 }
 
@@ -1329,6 +1451,7 @@ HIDDEN CUresult cuModuleGetGlobal_v2(CUdeviceptr *a, size_t *b, CUmodule c, cons
 	if (t == NULL || t->cuModuleGetGlobal_v2 == NULL) {
 		return potion_absent(t != NULL, "cuModuleGetGlobal_v2");
 	}
+	potion_calls()[123]++;
 	return t->cuModuleGetGlobal_v2(a, b, c, d);
 }
 
@@ -1337,6 +1460,7 @@ HIDDEN CUresult cuModuleGetSurfRef(CUsurfref *a, CUmodule b, const char *c) {
 	if (t == NULL || t->cuModuleGetSurfRef == NULL) {
 		return potion_absent(t != NULL, "cuModuleGetSurfRef");
 	}
+	potion_calls()[124]++;
 	return t->cuModuleGetSurfRef(a, b, c);
 }
 
@@ -1345,6 +1469,7 @@ HIDDEN CUresult cuModuleGetTexRef(CUtexref *a, CUmodule b, const char *c) {
 	if (t == NULL || t->cuModuleGetTexRef == NULL) {
 		return potion_absent(t != NULL, "cuModuleGetTexRef");
 	}
+	potion_calls()[125]++;
 	return t->cuModuleGetTexRef(a, b, c);
 }
 
@@ -1353,6 +1478,7 @@ HIDDEN CUresult cuModuleLoad(CUmodule *a, const char *b) {
 	if (t == NULL || t->cuModuleLoad == NULL) {
 		return potion_absent(t != NULL, "cuModuleLoad");
 	}
+	potion_calls()[126]++;
 	return t->cuModuleLoad(a, b);
 }
 
@@ -1361,6 +1487,7 @@ HIDDEN CUresult cuModuleLoadData(CUmodule *a, const void *b) {
 	if (t == NULL || t->cuModuleLoadData == NULL) {
 		return potion_absent(t != NULL, "cuModuleLoadData");
 	}
+	potion_calls()[127]++;
 	return t->cuModuleLoadData(a, b);
 }
 
@@ -1369,6 +1496,7 @@ HIDDEN CUresult cuModuleLoadDataEx(CUmodule *a, const void *b, unsigned int c, C
 	if (t == NULL || t->cuModuleLoadDataEx == NULL) {
 		return potion_absent(t != NULL, "cuModuleLoadDataEx");
 	}
+	potion_calls()[128]++;
 	return t->cuModuleLoadDataEx(a, b, c, d, e);
 }
 
@@ -1377,6 +1505,7 @@ HIDDEN CUresult cuModuleLoadFatBinary(CUmodule *a, const void *b) {
 	if (t == NULL || t->cuModuleLoadFatBinary == NULL) {
 		return potion_absent(t != NULL, "cuModuleLoadFatBinary");
 	}
+	potion_calls()[129]++;
 	return t->cuModuleLoadFatBinary(a, b);
 }
 
@@ -1385,6 +1514,7 @@ HIDDEN CUresult cuModuleUnload(CUmodule a) {
 	if (t == NULL || t->cuModuleUnload == NULL) {
 		return potion_absent(t != NULL, "cuModuleUnload");
 	}
+	potion_calls()[130]++;
 	return t->cuModuleUnload(a);
 }
 
@@ -1393,6 +1523,7 @@ HIDDEN CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *a, CUfunction b
 	if (t == NULL || t->cuOccupancyMaxActiveBlocksPerMultiprocessor == NULL) {
 		return potion_absent(t != NULL, "cuOccupancyMaxActiveBlocksPerMultiprocessor");
 	}
+	potion_calls()[131]++;
 	return t->cuOccupancyMaxActiveBlocksPerMultiprocessor(a, b, c, d);
 }
 
@@ -1401,6 +1532,7 @@ HIDDEN CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *a, CUf
 	if (t == NULL || t->cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags == NULL) {
 		return potion_absent(t != NULL, "cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags");
 	}
+	potion_calls()[132]++;
 	return t->cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(a, b, c, d, e);
 }
 
@@ -1409,6 +1541,7 @@ HIDDEN CUresult cuPointerGetAttribute(void *a, CUpointer_attribute b, CUdevicept
 	if (t == NULL || t->cuPointerGetAttribute == NULL) {
 		return potion_absent(t != NULL, "cuPointerGetAttribute");
 	}
+	potion_calls()[133]++;
 	return t->cuPointerGetAttribute(a, b, c);
 }
 
@@ -1417,6 +1550,7 @@ HIDDEN CUresult cuPointerSetAttribute(const void *a, CUpointer_attribute b, CUde
 	if (t == NULL || t->cuPointerSetAttribute == NULL) {
 		return potion_absent(t != NULL, "cuPointerSetAttribute");
 	}
+	potion_calls()[134]++;
 	return t->cuPointerSetAttribute(a, b, c);
 }
 
@@ -1425,6 +1559,7 @@ HIDDEN CUresult cuStreamAttachMemAsync(CUstream a, CUdeviceptr b, size_t c, unsi
 	if (t == NULL || t->cuStreamAttachMemAsync == NULL) {
 		return potion_absent(t != NULL, "cuStreamAttachMemAsync");
 	}
+	potion_calls()[135]++;
 	return t->cuStreamAttachMemAsync(a, b, c, d);
 }
 
@@ -1433,6 +1568,7 @@ HIDDEN CUresult cuStreamBeginCapture_v2(CUstream a, CUstreamCaptureMode b) {
 	if (t == NULL || t->cuStreamBeginCapture_v2 == NULL) {
 		return potion_absent(t != NULL, "cuStreamBeginCapture_v2");
 	}
+	potion_calls()[136]++;
 	return t->cuStreamBeginCapture_v2(a, b);
 }
 
@@ -1441,6 +1577,7 @@ HIDDEN CUresult cuStreamCreate(CUstream *a, unsigned int b) {
 	if (t == NULL || t->cuStreamCreate == NULL) {
 		return potion_absent(t != NULL, "cuStreamCreate");
 	}
+	potion_calls()[137]++;
 	return t->cuStreamCreate(a, b);
 }
 
@@ -1449,6 +1586,7 @@ HIDDEN CUresult cuStreamCreateWithPriority(CUstream *a, unsigned int b, int c) {
 	if (t == NULL || t->cuStreamCreateWithPriority == NULL) {
 		return potion_absent(t != NULL, "cuStreamCreateWithPriority");
 	}
+	potion_calls()[138]++;
 	return t->cuStreamCreateWithPriority(a, b, c);
 }
 
@@ -1457,6 +1595,7 @@ HIDDEN CUresult cuStreamDestroy_v2(CUstream a) {
 	if (t == NULL || t->cuStreamDestroy_v2 == NULL) {
 		return potion_absent(t != NULL, "cuStreamDestroy_v2");
 	}
+	potion_calls()[139]++;
 	return t->cuStreamDestroy_v2(a);
 }
 
@@ -1465,6 +1604,7 @@ HIDDEN CUresult cuStreamEndCapture(CUstream a, CUgraph *b) {
 	if (t == NULL || t->cuStreamEndCapture == NULL) {
 		return potion_absent(t != NULL, "cuStreamEndCapture");
 	}
+	potion_calls()[140]++;
 	return t->cuStreamEndCapture(a, b);
 }
 
@@ -1473,6 +1613,7 @@ HIDDEN CUresult cuStreamGetFlags(CUstream a, unsigned int *b) {
 	if (t == NULL || t->cuStreamGetFlags == NULL) {
 		return potion_absent(t != NULL, "cuStreamGetFlags");
 	}
+	potion_calls()[141]++;
 	return t->cuStreamGetFlags(a, b);
 }
 
@@ -1481,6 +1622,7 @@ HIDDEN CUresult cuStreamGetPriority(CUstream a, int *b) {
 	if (t == NULL || t->cuStreamGetPriority == NULL) {
 		return potion_absent(t != NULL, "cuStreamGetPriority");
 	}
+	potion_calls()[142]++;
 	return t->cuStreamGetPriority(a, b);
 }
 
@@ -1489,6 +1631,7 @@ HIDDEN CUresult cuStreamIsCapturing(CUstream a, CUstreamCaptureStatus *b) {
 	if (t == NULL || t->cuStreamIsCapturing == NULL) {
 		return potion_absent(t != NULL, "cuStreamIsCapturing");
 	}
+	potion_calls()[143]++;
 	return t->cuStreamIsCapturing(a, b);
 }
 
@@ -1497,6 +1640,7 @@ HIDDEN CUresult cuStreamQuery(CUstream a) {
 	if (t == NULL || t->cuStreamQuery == NULL) {
 		return potion_absent(t != NULL, "cuStreamQuery");
 	}
+	potion_calls()[144]++;
 	return t->cuStreamQuery(a);
 }
 
@@ -1505,6 +1649,7 @@ HIDDEN CUresult cuStreamSynchronize(CUstream a) {
 	if (t == NULL || t->cuStreamSynchronize == NULL) {
 		return potion_absent(t != NULL, "cuStreamSynchronize");
 	}
+	potion_calls()[145]++;
 	return t->cuStreamSynchronize(a);
 }
 
@@ -1513,6 +1658,7 @@ HIDDEN CUresult cuStreamWaitEvent(CUstream a, CUevent b, unsigned int c) {
 	if (t == NULL || t->cuStreamWaitEvent == NULL) {
 		return potion_absent(t != NULL, "cuStreamWaitEvent");
 	}
+	potion_calls()[146]++;
 	return t->cuStreamWaitEvent(a, b, c);
 }
 
@@ -1521,6 +1667,7 @@ HIDDEN CUresult cuStreamWaitValue32(CUstream a, CUdeviceptr b, cuuint32_t c, uns
 	if (t == NULL || t->cuStreamWaitValue32 == NULL) {
 		return potion_absent(t != NULL, "cuStreamWaitValue32");
 	}
+	potion_calls()[147]++;
 	return t->cuStreamWaitValue32(a, b, c, d);
 }
 
@@ -1529,6 +1676,7 @@ HIDDEN CUresult cuStreamWriteValue32(CUstream a, CUdeviceptr b, cuuint32_t c, un
 	if (t == NULL || t->cuStreamWriteValue32 == NULL) {
 		return potion_absent(t != NULL, "cuStreamWriteValue32");
 	}
+	potion_calls()[148]++;
 	return t->cuStreamWriteValue32(a, b, c, d);
 }
 
@@ -1537,6 +1685,7 @@ HIDDEN CUresult cuSurfRefGetArray(CUarray *a, CUsurfref b) {
 	if (t == NULL || t->cuSurfRefGetArray == NULL) {
 		return potion_absent(t != NULL, "cuSurfRefGetArray");
 	}
+	potion_calls()[149]++;
 	return t->cuSurfRefGetArray(a, b);
 }
 
@@ -1545,6 +1694,7 @@ HIDDEN CUresult cuSurfRefSetArray(CUsurfref a, CUarray b, unsigned int c) {
 	if (t == NULL || t->cuSurfRefSetArray == NULL) {
 		return potion_absent(t != NULL, "cuSurfRefSetArray");
 	}
+	potion_calls()[150]++;
 	return t->cuSurfRefSetArray(a, b, c);
 }
 
@@ -1553,6 +1703,7 @@ HIDDEN CUresult cuTexRefGetAddressMode(CUaddress_mode *a, CUtexref b, int c) {
 	if (t == NULL || t->cuTexRefGetAddressMode == NULL) {
 		return potion_absent(t != NULL, "cuTexRefGetAddressMode");
 	}
+	potion_calls()[151]++;
 	return t->cuTexRefGetAddressMode(a, b, c);
 }
 
@@ -1561,6 +1712,7 @@ HIDDEN CUresult cuTexRefGetAddress_v2(CUdeviceptr *a, CUtexref b) {
 	if (t == NULL || t->cuTexRefGetAddress_v2 == NULL) {
 		return potion_absent(t != NULL, "cuTexRefGetAddress_v2");
 	}
+	potion_calls()[152]++;
 	return t->cuTexRefGetAddress_v2(a, b);
 }
 
@@ -1569,6 +1721,7 @@ HIDDEN CUresult cuTexRefGetArray(CUarray *a, CUtexref b) {
 	if (t == NULL || t->cuTexRefGetArray == NULL) {
 		return potion_absent(t != NULL, "cuTexRefGetArray");
 	}
+	potion_calls()[153]++;
 	return t->cuTexRefGetArray(a, b);
 }
 
@@ -1577,6 +1730,7 @@ HIDDEN CUresult cuTexRefGetBorderColor(float *a, CUtexref b) {
 	if (t == NULL || t->cuTexRefGetBorderColor == NULL) {
 		return potion_absent(t != NULL, "cuTexRefGetBorderColor");
 	}
+	potion_calls()[154]++;
 	return t->cuTexRefGetBorderColor(a, b);
 }
 
@@ -1585,6 +1739,7 @@ HIDDEN CUresult cuTexRefGetFilterMode(CUfilter_mode *a, CUtexref b) {
 	if (t == NULL || t->cuTexRefGetFilterMode == NULL) {
 		return potion_absent(t != NULL, "cuTexRefGetFilterMode");
 	}
+	potion_calls()[155]++;
 	return t->cuTexRefGetFilterMode(a, b);
 }
 
@@ -1593,6 +1748,7 @@ HIDDEN CUresult cuTexRefGetFlags(unsigned int *a, CUtexref b) {
 	if (t == NULL || t->cuTexRefGetFlags == NULL) {
 		return potion_absent(t != NULL, "cuTexRefGetFlags");
 	}
+	potion_calls()[156]++;
 	return t->cuTexRefGetFlags(a, b);
 }
 
@@ -1601,6 +1757,7 @@ HIDDEN CUresult cuTexRefGetFormat(CUarray_format *a, int *b, CUtexref c) {
 	if (t == NULL || t->cuTexRefGetFormat == NULL) {
 		return potion_absent(t != NULL, "cuTexRefGetFormat");
 	}
+	potion_calls()[157]++;
 	return t->cuTexRefGetFormat(a, b, c);
 }
 
@@ -1609,6 +1766,7 @@ HIDDEN CUresult cuTexRefGetMaxAnisotropy(int *a, CUtexref b) {
 	if (t == NULL || t->cuTexRefGetMaxAnisotropy == NULL) {
 		return potion_absent(t != NULL, "cuTexRefGetMaxAnisotropy");
 	}
+	potion_calls()[158]++;
 	return t->cuTexRefGetMaxAnisotropy(a, b);
 }
 
@@ -1617,6 +1775,7 @@ HIDDEN CUresult cuTexRefSetAddress2D_v3(CUtexref a, const CUDA_ARRAY_DESCRIPTOR 
 	if (t == NULL || t->cuTexRefSetAddress2D_v3 == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetAddress2D_v3");
 	}
+	potion_calls()[159]++;
 	return t->cuTexRefSetAddress2D_v3(a, b, c, d);
 }
 
@@ -1625,6 +1784,7 @@ HIDDEN CUresult cuTexRefSetAddressMode(CUtexref a, int b, CUaddress_mode c) {
 	if (t == NULL || t->cuTexRefSetAddressMode == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetAddressMode");
 	}
+	potion_calls()[160]++;
 	return t->cuTexRefSetAddressMode(a, b, c);
 }
 
@@ -1633,6 +1793,7 @@ HIDDEN CUresult cuTexRefSetAddress_v2(size_t *a, CUtexref b, CUdeviceptr c, size
 	if (t == NULL || t->cuTexRefSetAddress_v2 == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetAddress_v2");
 	}
+	potion_calls()[161]++;
 	return t->cuTexRefSetAddress_v2(a, b, c, d);
 }
 
@@ -1641,6 +1802,7 @@ HIDDEN CUresult cuTexRefSetArray(CUtexref a, CUarray b, unsigned int c) {
 	if (t == NULL || t->cuTexRefSetArray == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetArray");
 	}
+	potion_calls()[162]++;
 	return t->cuTexRefSetArray(a, b, c);
 }
 
@@ -1649,6 +1811,7 @@ HIDDEN CUresult cuTexRefSetBorderColor(CUtexref a, float *b) {
 	if (t == NULL || t->cuTexRefSetBorderColor == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetBorderColor");
 	}
+	potion_calls()[163]++;
 	return t->cuTexRefSetBorderColor(a, b);
 }
 
@@ -1657,6 +1820,7 @@ HIDDEN CUresult cuTexRefSetFilterMode(CUtexref a, CUfilter_mode b) {
 	if (t == NULL || t->cuTexRefSetFilterMode == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetFilterMode");
 	}
+	potion_calls()[164]++;
 	return t->cuTexRefSetFilterMode(a, b);
 }
 
@@ -1665,6 +1829,7 @@ HIDDEN CUresult cuTexRefSetFlags(CUtexref a, unsigned int b) {
 	if (t == NULL || t->cuTexRefSetFlags == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetFlags");
 	}
+	potion_calls()[165]++;
 	return t->cuTexRefSetFlags(a, b);
 }
 
@@ -1673,6 +1838,7 @@ HIDDEN CUresult cuTexRefSetFormat(CUtexref a, CUarray_format b, int c) {
 	if (t == NULL || t->cuTexRefSetFormat == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetFormat");
 	}
+	potion_calls()[166]++;
 	return t->cuTexRefSetFormat(a, b, c);
 }
 
@@ -1681,6 +1847,7 @@ HIDDEN CUresult cuTexRefSetMaxAnisotropy(CUtexref a, unsigned int b) {
 	if (t == NULL || t->cuTexRefSetMaxAnisotropy == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetMaxAnisotropy");
 	}
+	potion_calls()[167]++;
 	return t->cuTexRefSetMaxAnisotropy(a, b);
 }
 
@@ -1689,6 +1856,7 @@ HIDDEN CUresult cuTexRefSetMipmapFilterMode(CUtexref a, CUfilter_mode b) {
 	if (t == NULL || t->cuTexRefSetMipmapFilterMode == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetMipmapFilterMode");
 	}
+	potion_calls()[168]++;
 	return t->cuTexRefSetMipmapFilterMode(a, b);
 }
 
@@ -1697,6 +1865,7 @@ HIDDEN CUresult cuTexRefSetMipmapLevelBias(CUtexref a, float b) {
 	if (t == NULL || t->cuTexRefSetMipmapLevelBias == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetMipmapLevelBias");
 	}
+	potion_calls()[169]++;
 	return t->cuTexRefSetMipmapLevelBias(a, b);
 }
 
@@ -1705,5 +1874,6 @@ HIDDEN CUresult cuTexRefSetMipmapLevelClamp(CUtexref a, float b, float c) {
 	if (t == NULL || t->cuTexRefSetMipmapLevelClamp == NULL) {
 		return potion_absent(t != NULL, "cuTexRefSetMipmapLevelClamp");
 	}
+	potion_calls()[170]++;
 	return t->cuTexRefSetMipmapLevelClamp(a, b, c);
 }

@@ -195,7 +195,7 @@ func trampolines(entries []entry, emulated map[string]bool) []byte {
 		}
 	}
 	b.WriteString("};\n")
-	for _, e := range entries {
+	for i, e := range entries {
 		fmt.Fprintf(&b, "\nHIDDEN CUresult %s(%s) {\n", e.name, e.params(true))
 		if e.name == "cuInit" {
 			fmt.Fprintf(&b, "\t(void)a;\n\t%s\n}\n", closed[e.name])
@@ -206,7 +206,7 @@ func trampolines(entries []entry, emulated map[string]bool) []byte {
 			fmt.Fprintf(&b, "\t%s\n", special)
 		}
 		fmt.Fprintf(&b, "\tif (t == NULL || t->%s == NULL) {\n\t\treturn potion_absent(t != NULL, %q);\n\t}\n", e.name, e.name)
-		fmt.Fprintf(&b, "\treturn t->%s(%s);\n}\n", e.name, e.arguments())
+		fmt.Fprintf(&b, "\tpotion_calls()[%d]++;\n\treturn t->%s(%s);\n}\n", i, e.name, e.arguments())
 	}
 	return b.Bytes()
 }
