@@ -22,9 +22,9 @@ type products struct {
 
 // tensorKernels are the kernels for weights of one format that use tensor cores.
 type tensorKernels struct {
-	stage  *kernel
-	scaled bool // staged rows have a power of two each
-	byName map[string]*kernel
+	stage, stageFew, few *kernel
+	tiles                map[string]*kernel // by the ending of matmul_FORMAT
+	scaled               bool               // staged rows have a power of two each
 }
 
 // tensor is the kernels with tensor cores for a format, nil if the device has none, the
@@ -37,9 +37,13 @@ func (b *Backend) tensor(f format.Format) *tensorKernels {
 	if k := b.products.kernels[f]; k != nil {
 		return k
 	}
-	k := &tensorKernels{stage: b.kernel("stage_" + half), scaled: half == "f16", byName: map[string]*kernel{}}
-	for _, ending := range kernels.MatmulEndings() {
-		k.byName[ending] = b.kernel("matmul_" + strings.ToLower(f.String()) + ending)
+	name := strings.ToLower(f.String())
+	k := &tensorKernels{
+		stage: b.kernel("stage_" + half), stageFew: b.kernel("stage_" + half + "_few"), few: b.kernel("matfew_" + name),
+		tiles: map[string]*kernel{}, scaled: half == "f16",
+	}
+	for _, ending := range kernels.TensorEndings() {
+		k.tiles[ending] = b.kernel("matmul_" + name + ending)
 	}
 	b.products.kernels[f] = k
 	return k
@@ -51,12 +55,26 @@ func (b *Backend) readyProducts(f format.Format) error {
 	if k == nil {
 		return nil
 	}
-	for _, kernel := range k.byName {
+	for _, kernel := range k.tiles {
 		if err := b.ready(kernel); err != nil {
 			return err
 		}
 	}
-	return b.ready(k.stage)
+	for _, kernel := range []*kernel{k.stage, k.stageFew, k.few} {
+		if err := b.ready(kernel); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// matvecRows is up to how many rows are multiplied one by one, with matvec_*: without tensor
+// cores more, because a tile of the plain matmul_* computes 64 rows whether they are there or not.
+func (b *Backend) matvecRows(f format.Format) int {
+	if b.tensor(f) == nil {
+		return 8
+	}
+	return kernels.MatvecRows
 }
 
 // matmulInto queues y = x w' + bias for many rows of x, with y and x on the device and
@@ -72,6 +90,7 @@ type manyRows struct {
 	op      string
 	x       engine.Tensor
 	stage   *kernel // that has run, nil for none
+	log     int     // its parameter
 	h       uint64  // what it wrote
 	unscale uint64
 }
@@ -94,10 +113,14 @@ func (r *manyRows) multiply(y engine.Tensor, w *weight, bias uint64) {
 		b.launch(b.ops.weights[w.Format()].matmul, ceilDiv(w.Rows(), matmulTile), ceilDiv(t, matmulTile), 1, 0, a.list()...)
 		return
 	}
-	if r.stage != k.stage && !r.bring(k) {
+	var strides [maxPlanes]int
+	for i, p := range w.layout.Planes {
+		strides[i] = p.RowStride
+	}
+	p := kernels.PlanTensor(w.Format(), strides[:len(w.layout.Planes)], w.Rows(), t, b.info.Units, b.maxShared)
+	if !r.bring(k, p.Few, w.Format()) {
 		return
 	}
-	ending, grid := kernels.MatmulMMA(w.Rows(), t, b.info.Units)
 	a := b.arguments.none()
 	a.add(address(r.op, "y", y), r.h)
 	if k.scaled {
@@ -105,26 +128,41 @@ func (r *manyRows) multiply(y engine.Tensor, w *weight, bias uint64) {
 	}
 	a.planes(w)
 	a.add(bias, uint64(w.Rows()), uint64(w.Cols()), uint64(t))
-	b.launch(k.byName[ending], grid[0], grid[1], grid[2], 0, a.list()...)
+	kernel := k.few
+	if !p.Few {
+		kernel = k.tiles[p.Ending]
+	}
+	b.launch(kernel, p.Grid[0], p.Grid[1], p.Grid[2], uint32(p.Shared), a.list()...)
 }
 
-// bring queues the rounding of x to half precision. Without the memory for it, it says no
-// and keeps the error for the next Sync.
-func (r *manyRows) bring(k *tensorKernels) bool {
+// bring queues the rounding of x to half precision, unless it was done for the product before.
+// Without the memory for it, it says no and keeps the error for the next Sync.
+func (r *manyRows) bring(k *tensorKernels, few bool, f format.Format) bool {
 	b, t, cols := r.b, r.x.Rows(), r.x.Cols()
-	tp, kp := kernels.Staged(t, cols)
-	bytes := 2 * int64(tp) * int64(kp)
+	stage, log := k.stage, 0
+	rows, padded := kernels.Staged(t, cols)
+	if few {
+		stage = k.stageFew
+		rows, padded, log = kernels.StagedFew(f, t, cols)
+	}
+	if r.stage == stage && r.log == log {
+		return true
+	}
+	bytes := 2 * int64(rows) * int64(padded)
 	if err := b.reserve(&b.products.staged, bytes+4*int64(t)); err != nil {
 		b.fail(err)
 		return false
 	}
-	r.stage, r.h, r.unscale = k.stage, b.products.staged.addr, b.products.staged.addr+uint64(bytes)
+	r.stage, r.log, r.h, r.unscale = stage, log, b.products.staged.addr, b.products.staged.addr+uint64(bytes)
 	a := b.arguments.none()
 	a.add(r.h)
 	if k.scaled {
 		a.add(r.unscale)
 	}
 	a.add(address(r.op, "x", r.x), uint64(cols), uint64(t))
-	b.launch(k.stage, tp, 1, 1, 0, a.list()...)
+	if few {
+		a.add(uint64(log))
+	}
+	b.launch(stage, rows, 1, 1, 0, a.list()...)
 	return true
 }

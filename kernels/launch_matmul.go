@@ -2,25 +2,19 @@ package kernels
 
 import "github.com/potion-engine/potion/engine/format"
 
-// This file is the one place that says which kernel multiplies rows of x with a weight,
-// and on which grid.
+// This file is the one place that says which kernel multiplies rows of x with a weight on
+// tensor cores, and how it is launched.
 
 // TensorCores is the compute capability from which on the kernels run that need them.
 const TensorCores = 80
 
-// Sizes of what stage_f16 and stage_bf16 write, and of the tiles that read it.
-const (
-	StageRows    = 128 // rows are rounded up to a multiple of it
-	StageColumns = 64  // and columns
-	// largeTile and smallTile are the rows of w and of x that a block of matmul_*_mma
-	// and of matmul_*_mma_64 multiplies.
-	largeTile, smallTile = 128, 64
-)
+// MatvecRows is up to how many rows matvec_*, which reads the weight for each of them anew,
+// is at least as fast as matfew_*: so often the second cache, with about five times the
+// bandwidth of memory, gives the weight again while it comes from memory once.
+const MatvecRows = 4
 
-// Staged is the extent of T rows of K numbers as stage_* writes them.
-func Staged(t, k int) (rows, cols int) {
-	return ceilDiv(t, StageRows) * StageRows, ceilDiv(k, StageColumns) * StageColumns
-}
+// fewRows is the most rows that matfew_* multiplies at a time.
+const fewRows = 16
 
 // HalfOf is the type that x is staged in for weights of a format: bf16 for BF16, whose range
 // f16 does not have, else f16. F32 is multiplied in float32, as products of less precision
@@ -35,17 +29,65 @@ func HalfOf(f format.Format) (name string, ok bool) {
 	return "f16", true
 }
 
-// MatmulEndings are the endings that MatmulMMA chooses from.
-func MatmulEndings() []string { return []string{"_mma", "_mma_64"} }
+// TensorProduct is how to multiply on tensor cores.
+type TensorProduct struct {
+	Ending string // of the entry: matfew_FORMAT, matmul_FORMAT_mma, ...
+	Few    bool   // matfew_FORMAT, on what stage_*_few writes
+	Grid   [3]int
+	Shared int // dynamic shared memory in bytes
+}
 
-// MatmulMMA is the ending of the entry matmul_FORMAT_mma* for a product of T rows with a
-// weight of N rows, and its grid: large tiles, which read the least, where they keep most
-// multiprocessors busy, else small ones.
-func MatmulMMA(n, t, multiprocessors int) (ending string, grid [3]int) {
-	tiles := func(size int) [3]int { return [3]int{ceilDiv(n, size), ceilDiv(t, size), 1} }
-	large := tiles(largeTile)
-	if t > smallTile && 4*large[0]*large[1] >= 3*multiprocessors {
-		return "_mma", large
+// TensorEndings are the endings of matmul_FORMAT that PlanTensor chooses from.
+func TensorEndings() []string { return []string{"_mma", "_mma_64"} }
+
+// PlanTensor is the product of t rows of x with a weight of n rows whose planes have rows of so
+// many bytes: matfew_* for few rows, if its shared memory is there, which reads the weight
+// once; large tiles, which read the least, where they keep most multiprocessors busy; else
+// small ones.
+func PlanTensor(f format.Format, strides []int, n, t, multiprocessors, maxShared int) TensorProduct {
+	if shared := FewShared(f, strides); t <= fewRows && shared+fewStatic <= maxShared {
+		return TensorProduct{Few: true, Grid: [3]int{ceilDiv(n, 16), 1, 1}, Shared: shared}
 	}
-	return "_mma_64", tiles(smallTile)
+	tiles := func(size int) [3]int { return [3]int{ceilDiv(n, size), ceilDiv(t, size), 1} }
+	if large := tiles(128); t > 64 && 4*large[0]*large[1] >= 3*multiprocessors {
+		return TensorProduct{Ending: "_mma", Grid: large}
+	}
+	return TensorProduct{Ending: "_mma_64", Grid: tiles(64)}
+}
+
+// Staged is the extent of t rows of k numbers as stage_* writes them.
+func Staged(t, k int) (rows, cols int) { return ceilDiv(t, 128) * 128, ceilDiv(k, 64) * 64 }
+
+// StagedFew is the extent of t rows of k numbers as stage_*_few writes them, and its
+// parameter log for a format: log2 of the pieces of 8 numbers in a record of codes.
+func StagedFew(f format.Format, t, k int) (rows, cols, log int) {
+	switch f {
+	case format.F16, format.BF16:
+	case format.Q2_K, format.Q3_K, format.Q6_K:
+		log = 3
+	default:
+		log = 2
+	}
+	return ceilDiv(t, 8) * 8, ceilDiv(k, 128) * 128, log
+}
+
+// fewStatic is the static shared memory of matfew_*.
+const fewStatic = 8 << 10
+
+// FewShared is the dynamic shared memory of matfew_* in bytes, for a weight whose planes have
+// rows of so many bytes: 16 rows of its planes of scales, each made an odd number of 16 bytes.
+// The planes before them have codes, and are read into registers.
+func FewShared(f format.Format, strides []int) int {
+	codes := 1
+	switch f {
+	case format.Q8_0, format.Q3_K:
+		codes = 2
+	case format.Q6_K:
+		codes = 3
+	}
+	bytes := 0
+	for _, s := range strides[codes:] {
+		bytes += 16 * (s | 16)
+	}
+	return bytes
 }

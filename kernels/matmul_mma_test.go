@@ -6,20 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/potion-engine/potion/engine/backendtest"
 	"github.com/potion-engine/potion/engine/format"
 	"github.com/potion-engine/potion/kernels"
 )
 
-// halfLimit is the NMSE that products of half precision may have: four times what is
-// measured, see TestHalfPrecision.
+// halfLimit is the NMSE that products of half precision may have.
 func halfLimit(f format.Format) float64 {
-	switch f {
-	case format.BF16:
-		return 1.2e-5
-	case format.Q4_1, format.Q5_1, format.Q2_K, format.Q4_K, format.Q5_K: // with minima
-		return 2e-6
-	}
-	return 5e-7
+	limit, _ := backendtest.Options{HalfActivations: true}.Limit("Linear", f)
+	return limit
 }
 
 // staged is x on the device as stage_* writes it.
@@ -135,11 +130,22 @@ func TestHalfPrecision(t *testing.T) {
 		r := newRig(t)
 		const n, k, rows = 64, 4096, 8
 		w, x := r.weight(f, n, k), r.normal(rows*k, 0, 1)
-		y := r.tensorProduct("_mma_64", 64, w, r.stage(f, r.put(x), rows, k), nil)
-		got := nmse(y, reference(w, x, rows, nil))
-		t.Logf("NMSE %.2g", got)
-		if !(4*got < halfLimit(f)) {
-			t.Errorf("NMSE %.2g, limit %.2g", got, halfLimit(f)/4)
+		limit := 1.5e-7
+		switch f {
+		case format.BF16:
+			limit = 4e-6
+		case format.Q2_K, format.Q4_K, format.Q5_K: // with minima, rounded as well
+			limit = 6e-7
+		}
+		want := reference(w, x, rows, nil)
+		for name, got := range map[string]float64{
+			"matmul": nmse(r.tensorProduct("_mma_64", 64, w, r.stage(f, r.put(x), rows, k), nil), want),
+			"matfew": nmse(r.few(w, x, rows, nil), want),
+		} {
+			t.Logf("%s: NMSE %.2g", name, got)
+			if !(got < limit) {
+				t.Errorf("%s: NMSE %.2g, limit %.2g", name, got, limit)
+			}
 		}
 	})
 }

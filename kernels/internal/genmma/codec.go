@@ -18,12 +18,15 @@ type codec struct {
 	planes   []plane
 	value    string // how a number comes about
 	picture  []string
-	origin   int                      // the code that stands for 0
-	minima   bool                     // there is something to add
-	quad     func(i int) string       // puts codes 4i..4i+3 of the turn into %c, one to a byte
-	scales   func(t *text, eight int) // before piece `eight` of 8 numbers: sets %scale (and %min) if they change there
-	advance  []string                 // after a turn
+	origin   int                         // the code that stands for 0
+	minima   bool                        // there is something to add
+	quad     func(r namer, i int) string // puts codes 4i..4i+3 into %c, one to a byte
+	scales   func(t *text, eight int)    // matmul, before piece `eight` of a turn: sets %scale (and %min) if they change there
+	advance  []string                    // matmul, after a turn
 	regs     []string
+
+	ofRow   func(t *text, row byte)        // matfew: what a row's record needs of its scales
+	ofPiece func(t *text, row byte, i int) // matfew: the scale of piece i of 8 numbers, where a record has several
 }
 
 // plane is one matrix of records, and how a thread reads it.
@@ -91,21 +94,27 @@ func (t *text) line(format string, args ...any) {
 	t.WriteByte('\n')
 }
 
-// eight turns piece i, numbers 8i..8i+7 of the turn, into the f16 pairs h0..h3: a byte below
-// the exponent of 1024 is the number 1024 + code.
-func (c codec) eight(t *text, i int) {
-	if c.scales != nil {
-		c.scales(t, i)
-	}
-	for half := range 2 {
-		t.line("%s // codes %d..%d", c.quad(2*i+half), 8*i+4*half, 8*i+4*half+3)
-		a, b := 2*half, 2*half+1
-		t.line("prmt.b32 %%w%d, %%c, %%k1024, 0x4140; prmt.b32 %%w%d, %%c, %%k1024, 0x4342;", a, b)
-		t.line("sub.rn.f16x2 %%w%d, %%w%d, %%origin; sub.rn.f16x2 %%w%d, %%w%d, %%origin;", a, a, b, b)
+// namer is the register that holds a word of a plane's record.
+type namer func(plane string, word int) string
+
+// first are the registers of a thread with one record.
+func first(plane string, word int) string { return fmt.Sprintf("%%%s%d", plane, word) }
+
+// half is where eight numbers go, and what makes them of their codes.
+type half struct{ out, scale, min string }
+
+// eight turns piece i, numbers 8i..8i+7, into four pairs of f16: a byte below the exponent of
+// 1024 is the number 1024 + code.
+func (c codec) eight(t *text, r namer, i int, h half) {
+	for quad := range 2 {
+		a, b := fmt.Sprintf("%s%d", h.out, 2*quad), fmt.Sprintf("%s%d", h.out, 2*quad+1)
+		t.line("%s // codes %d..%d", c.quad(r, 2*i+quad), 8*i+4*quad, 8*i+4*quad+3)
+		t.line("prmt.b32 %s, %%c, %%k1024, 0x4140; prmt.b32 %s, %%c, %%k1024, 0x4342;", a, b)
+		t.line("sub.rn.f16x2 %s, %s, %%origin; sub.rn.f16x2 %s, %s, %%origin;", a, a, b, b)
 		if c.minima {
-			t.line("fma.rn.f16x2 %%w%d, %%w%d, %%scale, %%min; fma.rn.f16x2 %%w%d, %%w%d, %%scale, %%min;", a, a, b, b)
+			t.line("fma.rn.f16x2 %s, %s, %s, %s; fma.rn.f16x2 %s, %s, %s, %s;", a, a, h.scale, h.min, b, b, h.scale, h.min)
 		} else {
-			t.line("mul.rn.f16x2 %%w%d, %%w%d, %%scale; mul.rn.f16x2 %%w%d, %%w%d, %%scale;", a, a, b, b)
+			t.line("mul.rn.f16x2 %s, %s, %s; mul.rn.f16x2 %s, %s, %s;", a, a, h.scale, b, b, h.scale)
 		}
 	}
 }

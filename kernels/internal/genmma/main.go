@@ -49,6 +49,9 @@ func files() (map[string]string, error) {
 		"log2": log2,
 		"dec":  func(i int) int { return i - 1 },
 		"mul":  func(i, j int) int { return i * j },
+		"add1": func(i, j int) int { return i*j + 1 },
+		"add2": func(i, j int) int { return i*j + 2 },
+		"add3": func(i, j int) int { return i*j + 3 },
 	}).ParseFS(frames, "*.tmpl")
 	if err != nil {
 		return nil, err
@@ -67,9 +70,16 @@ func files() (map[string]string, error) {
 			return nil, err
 		}
 	}
-	for _, t := range []string{"f16", "bf16"} {
-		if err := add("stage_"+t, "stage", stage{t, t == "f16"}); err != nil {
+	for _, f := range fews() {
+		if err := add("matfew_"+f.Name, "few", f); err != nil {
 			return nil, err
+		}
+	}
+	for _, t := range []string{"f16", "bf16"} {
+		for ending, few := range map[string]bool{"": false, "_few": true} {
+			if err := add("stage_"+t+ending, "stage", stage{t, ending, t == "f16", few}); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return all, nil
@@ -82,6 +92,14 @@ func matmuls() []matmul {
 		for _, c := range codecs() {
 			list = append(list, newMatmul("", &c, s))
 		}
+	}
+	return list
+}
+
+func fews() []few {
+	list := []few{newFew("f16", nil), newFew("bf16", nil)}
+	for _, c := range codecs() {
+		list = append(list, newFew("", &c))
 	}
 	return list
 }

@@ -3,7 +3,9 @@ package main
 // stage is the data of stage.ptx.tmpl.
 type stage struct {
 	Type   string // f16 or bf16
+	Ending string // of the entry's name
 	Scaled bool   // rows are brought into its range
+	Few    bool   // in the order of matfew's fragments
 }
 
 // Eight is for loops of a template.

@@ -84,10 +84,11 @@ func (m *matmul) quantised(c codec) {
 	regs.line(".reg .f32 %%df, %%mf, %%sf; .reg .b16 %%lo, %%hi;")
 	m.Registers = regs.String()
 	m.Rows = rows.String()
-	m.Half = c.half()
+	m.Half = c.share()
 	turn := &text{}
 	for i := range 4 {
-		c.eight(turn, i)
+		c.scales(turn, i)
+		c.eight(turn, first, i, half{"%w", "%scale", "%min"})
 		turn.line("st.shared.v4.b32 [%%w_put%d], {%%w0, %%w1, %%w2, %%w3};", i)
 	}
 	m.Turn = turn.String()
@@ -111,8 +112,8 @@ func (c codec) row(p plane) string {
 	return fmt.Sprintf("ld.param.u64 %%at, [%s]; %s mad.wide.u32 %%row_%s, %%n, %%place, %%at; // %s", p.Param(), size, p.Name, p.Param())
 }
 
-// half is what tells the thread's share of a word of a pair: a selector of prmt or a shift.
-func (c codec) half() string {
+// share is what tells the thread's share of a word of a pair: a selector of prmt or a shift.
+func (c codec) share() string {
 	s := ""
 	switch c.format {
 	case "Q4_0", "Q5_0", "Q8_0":

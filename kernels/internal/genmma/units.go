@@ -4,12 +4,12 @@ import "fmt"
 
 // Codes, four to a word. Registers: %c is the result, %e a temporary.
 
-// nibbles takes quad i, four bits of each code, out of the words q.
-func nibbles(q string, i int) string {
+// nibbles takes quad i, four bits of each code, out of its word.
+func nibbles(word string, i int) string {
 	if i%2 == 0 {
-		return fmt.Sprintf("and.b32 %%c, %s%d, 0x0F0F0F0F;", q, i/2)
+		return fmt.Sprintf("and.b32 %%c, %s, 0x0F0F0F0F;", word)
 	}
-	return fmt.Sprintf("shr.u32 %%c, %s%d, 4; and.b32 %%c, %%c, 0x0F0F0F0F;", q, i/2)
+	return fmt.Sprintf("shr.u32 %%c, %s, 4; and.b32 %%c, %%c, 0x0F0F0F0F;", word)
 }
 
 // more takes quad i of `bits` bits each out of its word and puts it above the bits in %c,
@@ -26,25 +26,25 @@ func more(word string, i, bits, to int) string {
 	return fmt.Sprintf(" %s lop3.b32 %%c, %%e, 0x%08X, %%c, 0xEA;", shift, mask) // 0xEA: a & b | c
 }
 
-// pairs takes quad i of two-bit codes out of the words q.
-func pairs(q string, i int) string {
+// pairs takes quad i of two-bit codes out of its word.
+func pairs(word string, i int) string {
 	if i%4 == 0 {
-		return fmt.Sprintf("and.b32 %%c, %s%d, 0x03030303;", q, i/4)
+		return fmt.Sprintf("and.b32 %%c, %s, 0x03030303;", word)
 	}
-	return fmt.Sprintf("shr.u32 %%c, %s%d, %d; and.b32 %%c, %%c, 0x03030303;", q, i/4, i%4*2)
+	return fmt.Sprintf("shr.u32 %%c, %s, %d; and.b32 %%c, %%c, 0x03030303;", word, i%4*2)
 }
 
 // Scales, as a pair of the same f16. %odd is true in the thread of the second record.
 
-// first does two things before the first piece.
-func first(a, b func(t *text, eight int)) func(t *text, eight int) {
+// both does two things before the first piece.
+func both(a, b func(t *text, eight int)) func(t *text, eight int) {
 	return func(t *text, eight int) { a(t, eight); b(t, eight) }
 }
 
 // ownHigh chooses the thread's word of a plane that both threads of a pair load.
 func ownHigh(t *text, eight int) {
 	if eight == 0 {
-		t.line("selp.b32 %%high, %%h1, %%h0, %%odd; // bit 4 of the thread's own 32 codes")
+		t.line("selp.b32 %%high0, %%h1, %%h0, %%odd; // bit 4 of the thread's own 32 codes")
 	}
 }
 
@@ -147,4 +147,84 @@ func twoOfQ3_K(t *text, eight int) {
 	}
 	t.line("and.b32 %%e, %%two, 63; sub.s32 %%e, %%e, 32; cvt.rn.f32.s32 %%sf, %%e;")
 	t.line("mov.b32 {%%lo, %%hi}, %%s3; cvt.f32.f16 %%df, %%lo; mul.rn.f32 %%df, %%df, %%sf; cvt.rn.f16x2.f32 %%scale, %%df, %%df; // d * scale")
+}
+
+// Scales of matfew, whose planes of scales lie in shared memory: %NAME_at_g is the address of
+// row g. %record is the lane's record.
+
+// shared reads what record %record >> shift of a plane holds, at an offset.
+func shared(t *text, op, dst, plane string, row byte, shift, bytes, offset int) {
+	index := "%record"
+	if shift > 0 {
+		t.line("shr.u32 %%byte, %%record, %d;", shift)
+		index = "%byte"
+	}
+	t.line("mad.lo.u32 %%s_at, %s, %d, %%%s_at_%c; ld.shared.%s %s, [%%s_at+%d];", index, bytes, plane, row, op, dst, offset)
+}
+
+func fewOneScale(t *text, row byte) {
+	shared(t, "b16", "%lo", "d", row, 0, 2, 0)
+	t.line("mov.b32 %%scale_%c, {%%lo, %%lo}; // d, d", row)
+}
+
+func fewScaleAndMin(t *text, row byte) {
+	shared(t, "b32", "%c", "dm", row, 0, 4, 0)
+	t.line("prmt.b32 %%scale_%c, %%c, 0, 0x1010; prmt.b32 %%min_%c, %%c, 0, 0x3232;", row, row)
+}
+
+func fewHigh(t *text, row byte) { shared(t, "b32", fmt.Sprintf("%%high_%c", row), "h", row, 0, 4, 0) }
+
+func bothOfRow(a, b func(t *text, row byte)) func(t *text, row byte) {
+	return func(t *text, row byte) { a(t, row); b(t, row) }
+}
+
+// fewSixBits is Q4_K's and Q5_K's: d, dm, then 12 bits for each sub-block.
+func fewSixBits(t *text, row byte) {
+	shared(t, "b32", "%c", "s", row, 3, 16, 0)
+	t.line("mov.b32 {%%lo, %%hi}, %%c; cvt.f32.f16 %%df, %%lo; cvt.f32.f16 %%mf, %%hi;")
+	t.line("and.b32 %%byte, %%record, 7; mul.lo.u32 %%e, %%byte, 12; shr.u32 %%byte, %%e, 3; add.u32 %%s_at, %%s_at, %%byte; and.b32 %%e, %%e, 7; // the sub-block's first bit")
+	t.line("ld.shared.u8 %%c, [%%s_at+4]; ld.shared.u8 %%byte, [%%s_at+5]; shl.b32 %%byte, %%byte, 8; or.b32 %%c, %%c, %%byte; shr.u32 %%c, %%c, %%e; // scale | minimum << 6")
+	t.line("and.b32 %%e, %%c, 63; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%df, %%df, %%sf; cvt.rn.f16x2.f32 %%scale_%c, %%df, %%df; // d * scale", row)
+	t.line("bfe.u32 %%e, %%c, 6, 6; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%mf, %%mf, %%sf; neg.f32 %%mf, %%mf; cvt.rn.f16x2.f32 %%min_%c, %%mf, %%mf; // -dm * minimum", row)
+}
+
+func fewQ2_K(t *text, row byte) {
+	shared(t, "b32", fmt.Sprintf("%%two_%c", row), "s", row, 0, 4, 0)
+	shared(t, "b32", "%c", "dm", row, 2, 4, 0)
+	t.line("mov.b32 {%%lo, %%hi}, %%c; cvt.f32.f16 %%df_%c, %%lo; cvt.f32.f16 %%mf_%c, %%hi; neg.f32 %%mf_%c, %%mf_%c;", row, row, row, row)
+}
+
+func pieceOfQ2_K(t *text, row byte, i int) {
+	if i%2 != 0 {
+		return
+	}
+	t.line("bfe.u32 %%e, %%two_%c, %d, 4; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%sf, %%df_%c, %%sf; cvt.rn.f16x2.f32 %%scale_%c, %%sf, %%sf; // d * scale", row, 4*i, row, row)
+	t.line("bfe.u32 %%e, %%two_%c, %d, 4; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%sf, %%mf_%c, %%sf; cvt.rn.f16x2.f32 %%min_%c, %%sf, %%sf; // -dm * minimum", row, 4*i+4, row, row)
+}
+
+// fewQ3_K: 24 bits for a unit begin at byte 3*(record % 4).
+func fewQ3_K(t *text, row byte) {
+	shared(t, "b16", "%lo", "s", row, 2, 16, 12)
+	t.line("cvt.f32.f16 %%df_%c, %%lo;", row)
+	t.line("and.b32 %%byte, %%record, 3; mad.lo.u32 %%s_at, %%byte, 3, %%s_at;")
+	t.line("ld.shared.u8 %%two_%c, [%%s_at]; ld.shared.u8 %%c, [%%s_at+1]; ld.shared.u8 %%e, [%%s_at+2];", row)
+	t.line("shl.b32 %%c, %%c, 8; or.b32 %%two_%c, %%two_%c, %%c; shl.b32 %%e, %%e, 16; or.b32 %%two_%c, %%two_%c, %%e; // scales + 32, 6 bits each", row, row, row, row)
+}
+
+func pieceOfQ3_K(t *text, row byte, i int) {
+	if i%2 == 0 {
+		t.line("bfe.u32 %%e, %%two_%c, %d, 6; sub.s32 %%e, %%e, 32; cvt.rn.f32.s32 %%sf, %%e; mul.rn.f32 %%sf, %%df_%c, %%sf; cvt.rn.f16x2.f32 %%scale_%c, %%sf, %%sf; // d * scale", row, 3*i, row, row)
+	}
+}
+
+func fewQ6_K(t *text, row byte) {
+	shared(t, "b32", fmt.Sprintf("%%two_%c", row), "s", row, 0, 4, 0)
+	shared(t, "b16", "%lo", "d", row, 2, 2, 0)
+	t.line("cvt.f32.f16 %%df_%c, %%lo;", row)
+}
+
+func pieceOfQ6_K(t *text, row byte, i int) {
+	if i%2 == 0 {
+		t.line("bfe.s32 %%e, %%two_%c, %d, 8; cvt.rn.f32.s32 %%sf, %%e; mul.rn.f32 %%sf, %%df_%c, %%sf; cvt.rn.f16x2.f32 %%scale_%c, %%sf, %%sf; // d * scale", row, 4*i, row, row)
+	}
 }
