@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/potion-engine/potion/cuda/driver"
+	"github.com/potion-engine/potion/engine"
 	"github.com/potion-engine/potion/engine/format"
 	"github.com/potion-engine/potion/engine/model"
 	"github.com/potion-engine/potion/engine/session"
@@ -24,14 +26,18 @@ func graphs(b *Backend) (n uint64) {
 	return n
 }
 
-// decoder is a session with a tiny checkpoint on b, ready to take tokens.
-func decoder(t testing.TB, b *Backend, name string) *session.Sequence {
+// decoder is a session with a tiny checkpoint on b, ready to take tokens. change, if not nil,
+// goes over its tensors.
+func decoder(t testing.TB, b *Backend, name string, change func(name string, d *model.Data) (*model.Data, error)) (*session.Runner, *session.Sequence) {
 	t.Helper()
 	ck, err := model.FromDir(filepath.Join(modelData, name, "hf"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ck.Close() })
+	if change != nil {
+		ck = changed{ck, change}
+	}
 	m, err := model.Load(context.Background(), b, ck, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +48,103 @@ func decoder(t testing.TB, b *Backend, name string) *session.Sequence {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	return r.NewSequence()
+	return r, r.NewSequence()
+}
+
+// changed is a checkpoint with other tensors.
+type changed struct {
+	model.Checkpoint
+	change func(name string, d *model.Data) (*model.Data, error)
+}
+
+func (c changed) Tensor(name string) (*model.Data, error) {
+	d, err := c.Checkpoint.Tensor(name)
+	if err != nil || d == nil {
+		return d, err
+	}
+	return c.change(name, d)
+}
+
+// halfValues keeps what makes values, and the last product of a layer, in another format than
+// the rest, as files of mixed formats do.
+func halfValues(name string, d *model.Data) (*model.Data, error) {
+	if !strings.HasSuffix(name, "attn_v.weight") && !strings.HasSuffix(name, "ffn_down.weight") {
+		return d, nil
+	}
+	x := make([]float32, d.Rows*d.Cols)
+	d.Format.Dequantize(x, d.Bytes())
+	packed := make([]byte, d.Rows*format.F16.RowBytes(d.Cols))
+	format.F16.Quantize(packed, x)
+	return model.NewData(format.F16, d.Rows, d.Cols, packed)
+}
+
+// What a token takes, of kernels, of calls of the driver and of waiting.
+func TestWhatATokenTakes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		change  func(string, *model.Data) (*model.Data, error)
+		layer   uint64 // kernels of a layer
+		outside uint64 // and of the rest, logits included
+	}{
+		{"gpt2", nil, 6, 4}, {"llama3", nil, 6, 2}, {"qwen3", nil, 6, 2}, {"gemma3", nil, 10, 2},
+		{"gemma2", nil, 10, 3}, {"phi3", nil, 6, 2}, {"llama3", halfValues, 7, 2},
+	} {
+		name := c.name
+		if c.change != nil {
+			name += ", mixed formats"
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := openDevice(t, ordinary)
+			r, s := decoder(t, b, c.name, c.change)
+			var perLayer []uint64
+			at := uint64(0)
+			r.Probe(func(layer int, _ engine.Tensor) {
+				if layer >= 0 {
+					perLayer = append(perLayer, b.Launches()-at)
+				}
+				at = b.Launches()
+			})
+			calls := func(name string) (n uint64) {
+				b.queue.do(func() error {
+					n = driver.Calls(name)
+					return nil
+				})
+				return n
+			}
+			counted := []string{"cuGraphLaunch", "cuLaunchKernel", "cuStreamSynchronize", "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemsetD32Async", "cuMemAlloc_v2"}
+			before := make([]uint64, len(counted))
+			for i := range int32(5) {
+				perLayer = perLayer[:0]
+				for j, name := range counted {
+					before[j] = calls(name)
+				}
+				launches := b.Launches()
+				if _, err := s.Decode(i); err != nil {
+					t.Fatal(err)
+				}
+				launches = b.Launches() - launches
+				for layer, n := range perLayer {
+					if n != c.layer {
+						t.Errorf("token %d: layer %d takes %d kernels, want %d", i, layer, n, c.layer)
+					}
+					launches -= n
+				}
+				if launches != c.outside {
+					t.Errorf("token %d: %d kernels outside of layers, want %d", i, launches, c.outside)
+				}
+				if i < 3 { // the first compiles kernels, the second is learned, the third recorded
+					continue
+				}
+				for j, want := range []uint64{1, 0, 1, 0, 1, 0, 0} {
+					if n := calls(counted[j]) - before[j]; n != want {
+						t.Errorf("token %d: %d calls of %s, want %d", i, n, counted[j], want)
+					}
+				}
+			}
+		})
+	}
 }
 
 // Decoding is one graph a token from the third token on, over the ends of pages, with the
@@ -59,7 +161,7 @@ func TestDecodingIsOneGraphAToken(t *testing.T) {
 					b.queue.device.sequences.off = plain
 					return nil
 				})
-				s := decoder(t, b, name)
+				_, s := decoder(t, b, name, nil)
 				for i := range int32(tokens) {
 					before := graphs(b)
 					logits, err := s.Decode(i % 7)

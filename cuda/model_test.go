@@ -169,23 +169,6 @@ func TestDemoTellsTheSameStoryAsOnTheCPU(t *testing.T) {
 	}
 }
 
-// In a short context every operation is one launch: two embeddings and their sum, 13 in
-// each of 6 layers, and three for the logits.
-func TestLaunchesOfAToken(t *testing.T) {
-	t.Parallel()
-	b := openDevice(t, ordinary)
-	s := newRunner(t, b, openDemo(t), session.Options{Context: 32}).NewSequence()
-	for range 2 {
-		before := b.Launches()
-		if _, err := s.Decode(sarah[0]); err != nil {
-			t.Fatal(err)
-		}
-		if n := b.Launches() - before; n != 3+6*13+3 {
-			t.Errorf("%d launches for a token", n)
-		}
-	}
-}
-
 // BenchmarkDemoDecode is what a token of the demo costs on an emulated device.
 func BenchmarkDemoDecode(b *testing.B) {
 	device := openDevice(b, ordinary)
