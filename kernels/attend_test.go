@@ -253,31 +253,6 @@ func (r *rig) sharedOut(p *problem, stats uint64, splits int) {
 	}
 }
 
-// What a further position costs: its key and value, read once for all heads that share
-// them, and little else. Scales of q8_0 are read in half sectors.
-func TestAttendDecodeBytes(t *testing.T) {
-	t.Parallel()
-	for f, format := range pageFormats {
-		for _, dim := range []int{64, 128} {
-			r := newRig(t)
-			var sectors [2]int64
-			for i, n := range []int{256, 512} {
-				p := r.attention(attention{heads: 4, kv: 1, dim: dim, spans: [][2]int{{n - 1, 1}}}, f)
-				r.decode(p, false, 1)
-				sectors[i] = r.last.GlobalLoadSectors
-			}
-			share := float64(32*(sectors[1]-sectors[0])) / float64(256*2*format.Format.RowBytes(dim))
-			limit := 1.02
-			if format.name == "q8_0" {
-				limit = 1.09
-			}
-			if share < 1 || share > limit {
-				t.Errorf("%s, heads of %d: %.3f times a position's bytes are read, limit %v", format.name, dim, share, limit)
-			}
-		}
-	}
-}
-
 func TestAttendAny(t *testing.T) {
 	t.Parallel()
 	eachAttention(t, func(a attention) bool { return a.dim < 256 || a.dim == 288 }, func(r *rig, p *problem) {
