@@ -47,14 +47,14 @@ Examples:
    potion bench
    potion bench -m model.gguf -p 512,2048 -n 128 -d 0,4096 --threads 4,8
    potion bench -m a.gguf -m b.gguf -p 0 -b 1,8,32 -o md
-   potion bench --kv f16,q8_0 --activations f32,int8 -o jsonl > results.jsonl
+   potion bench --kv f16,q8_0 --activations f32,int16,int8 -o jsonl > results.jsonl
    potion bench -m model.gguf -p 512 -n 64 -d 0,1024,2048 -b 1,2,4,8 --plot model.svg`,
-		Flags: []cli.Flag{
+		Flags: append(gpuFlags(), []cli.Flag{
 			&cli.StringSliceFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE` or Hugging Face folder; repeatable", DefaultText: "the embedded demo model", Category: catModel},
 			device("device", "`DEVICE` to run on: auto (a GPU if there is one), cpu, cuda, cuda:N or emulated", "auto"),
 			requireFlag(),
 			device("threads", "CPU `THREADS` to use; 0: all cores", "0", "t"),
-			device("activations", "`FORMAT` of activations where weights are quantised: f32 or int8", "f32"),
+			device("activations", "`FORMAT` of activations where a CPU multiplies quantised weights: f32, int16 or int8", fastActivations),
 			device("kv", "`FORMAT` of the KV cache: f32, f16 or q8_0", "f16"),
 			list("p", "`TOKENS` of the prompt, 0 for no such test", strconv.Itoa(benchPrompt), "n-prompt"),
 			list("n", "`TOKENS` to decode, 0 for no such test", strconv.Itoa(benchGen), "n-gen"),
@@ -67,7 +67,7 @@ Examples:
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORM` of the results: table, md, csv, json or jsonl", Category: catOutput},
 			&cli.StringFlag{Name: "plot", Usage: "draw throughput against context and batch, and the roofline, into `FILE`, whose name ends in .svg or .png", Category: catOutput},
 			quietFlag(),
-		},
+		}...),
 		Action: runBench,
 	}
 }
@@ -81,6 +81,9 @@ func runBench(c *cli.Context) error {
 	p, err := newBenchPlan(c)
 	if err != nil {
 		return err
+	}
+	if c.IsSet("gpu") {
+		return runGPUModel(c, p)
 	}
 	if err := checkWritable(p.plot); err != nil {
 		return err

@@ -107,10 +107,12 @@ func cpuOptions(c *cli.Context) (cpu.Options, error) {
 	}
 	switch a := c.String("activations"); a {
 	case "", "f32":
+	case "int16":
+		o.Activations = cpu.Int16
 	case "int8":
-		o.Int8Activations = true
+		o.Activations = cpu.Int8
 	default:
-		return o, usage("--activations %s: want f32 or int8", a)
+		return o, usage("--activations %s: want f32, int16 or int8", a)
 	}
 	return o, nil
 }

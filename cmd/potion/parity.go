@@ -33,7 +33,7 @@ both read it. Exit code 1 if anything is out of its tolerance. Examples:
    potion parity --device cpu --activations int8 --json
    potion parity -m model.gguf --model-only`,
 		Flags: []cli.Flag{
-			modelFlag(), deviceFlag(), requireFlag(), threadsFlag(), activationsFlag(), fileFlag(),
+			modelFlag(), deviceFlag(), requireFlag(), threadsFlag(), activationsFlag(exactActivations), fileFlag(),
 			&cli.IntFlag{Name: "n", Aliases: []string{"tokens"}, Value: 40, Usage: "`TOKENS` that the model writes"},
 			&cli.BoolFlag{Name: "ops-only", Usage: "operations only"},
 			&cli.BoolFlag{Name: "model-only", Usage: "the model only"},

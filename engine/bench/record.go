@@ -103,13 +103,13 @@ func NewRecord(s Setup, t Test, c Cost, m Measurement, level Level, at time.Time
 
 // Exceeds says whether a figure is above the peak, which cannot be: either it or the peak
 // was measured wrongly. The peak of float32 operations binds neither where activations are
-// 8-bit integers nor on a GPU, which has units for products of matrices.
+// integers nor on a GPU, which has units for products of matrices.
 func (r *Record) Exceeds(p Peaks) bool {
 	return p.BytesPerSec > 0 && r.GBs != nil && *r.GBs*1e9 > p.BytesPerSec ||
 		r.computeBound() && p.FlopsPerSec > 0 && r.GFLOPs != nil && *r.GFLOPs*1e9 > p.FlopsPerSec
 }
 
-func (r *Record) computeBound() bool { return r.Activations != "int8" && r.GPU == "" }
+func (r *Record) computeBound() bool { return r.Activations == "f32" && r.GPU == "" }
 
 // Judge sets the peaks and the shares of them, and takes the figures away if they exceed
 // the peaks; the times of the runs stay.

@@ -140,7 +140,7 @@ func notes(records []bench.Record, columns int) []string {
 		if r.GPU != "" {
 			device = r.GPU + ", " + r.CPU
 		}
-		add(strings.ToLower(r.Backend) + ": " + device)
+		add(fmt.Sprintf("%s, %d MB of weights, on %s: %s", r.ModelType, r.ModelBytes/1e6, strings.ToLower(r.Backend), device))
 		if r.CacheRes {
 			add("the weights of " + r.ModelType + " fit the " + string(r.Level) + ": a model that does not would not reach these figures")
 		}
