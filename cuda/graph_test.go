@@ -250,6 +250,38 @@ func TestLongSequence(t *testing.T) {
 	}
 }
 
+// To recognise a sequence costs no memory.
+func TestRecognitionAllocatesNothing(t *testing.T) { // alone: AllocsPerRun counts for the process
+	b := openDevice(t, ordinary)
+	x := mustTensor(t, b, nil, 1, 64)
+	for range 2 {
+		b.Write(x, make([]float32, 64))
+		for range minLaunches {
+			b.GELU(x, x)
+		}
+		if err := b.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.queue.do(func() error {
+		d := b.queue.device
+		known := slices.MaxFunc(d.sequences.known[:], func(a, b sequence) int { return len(a.commands) - len(b.commands) })
+		n := testing.AllocsPerRun(10, func() {
+			for i := range known.commands {
+				d.take(&known.commands[i])
+			}
+			if len(known.commands) != minLaunches+1 || d.sequences.find() == nil {
+				t.Error("the sequence was not recognised")
+			}
+			d.sequences.current, d.sequences.held = d.sequences.current[:0], false
+		})
+		if n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+		return nil
+	})
+}
+
 // After a failure in a graph the device says so, once it is asked.
 func TestFailureInAGraph(t *testing.T) {
 	t.Parallel()

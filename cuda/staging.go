@@ -12,8 +12,11 @@ import (
 )
 
 const (
-	stagingBytes  = 8 << 20 // of each of the two buffers for uploads
-	downloadBytes = 1 << 20 // of the buffer for downloads
+	stagingBytes = 8 << 20 // of each of the two buffers for uploads
+	// The buffer for downloads is as large as the largest of them, so that the logits of a
+	// token take one, but for these limits.
+	minDownload = 1 << 20
+	maxDownload = 16 << 20
 )
 
 // staging is page-locked host memory that copies go through: from there the device
@@ -134,20 +137,14 @@ func (b *Backend) upload(dst uint64, src []byte) error {
 // read waits for the operations queued so far and copies from the device.
 func (b *Backend) read(dst []byte, src uint64) error {
 	s := &b.staging
-	if s.back == nil {
-		err := b.queue.do(func() (err error) {
-			s.back, err = driver.AllocPinned(downloadBytes, false)
-			return err
-		})
-		if err != nil {
-			if told := b.queue.sync(); told != nil {
-				return told // the first failure explains this one
-			}
-			return err
+	if err := b.roomBack(len(dst)); err != nil {
+		if told := b.queue.sync(); told != nil {
+			return told // the first failure explains this one
 		}
+		return err
 	}
 	for len(dst) > 0 {
-		n := min(len(dst), downloadBytes)
+		n := min(len(dst), len(s.back))
 		if b.queue.closed {
 			return errClosed
 		}
@@ -161,6 +158,25 @@ func (b *Backend) read(dst []byte, src uint64) error {
 	}
 	s.settled()
 	return nil
+}
+
+// roomBack makes the buffer for downloads large enough for n bytes, within its limits.
+func (b *Backend) roomBack(n int) error {
+	s := &b.staging
+	n = int(roundUp(int64(max(1, min(n, maxDownload))), minDownload))
+	if len(s.back) >= n {
+		return nil
+	}
+	return b.queue.do(func() (err error) {
+		if s.back != nil {
+			if err := driver.FreePinned(s.back); err != nil {
+				return err
+			}
+			s.back = nil
+		}
+		s.back, err = driver.AllocPinned(n, false)
+		return err
+	})
 }
 
 // bytesOf is the memory of numbers of four bytes.
