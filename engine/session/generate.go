@@ -22,12 +22,6 @@ const (
 	StopInterrupted StopReason = "interrupted" // the caller's context was cancelled
 )
 
-// Sampler chooses the next token; package sample has one.
-type Sampler interface {
-	Accept(id int32) // a token of the text, in order
-	Sample(logits []float32) (int32, error)
-}
-
 // Request is one generation. Prompt comes after what the sequence holds already.
 type Request struct {
 	Prompt  []int32
@@ -85,14 +79,10 @@ func (s *Sequence) Generate(ctx context.Context, q Request) (Result, error) {
 		g.stops = tokenizer.NewStops(q.Stops...)
 	}
 	begin := time.Now()
-	var logits []float32
 	for _, id := range q.Prompt {
 		q.Sampler.Accept(id)
 	}
-	err := s.Feed(ctx, q.Prompt, Last, func(_ int, l []float32) error {
-		logits = l
-		return nil
-	})
+	id, err := s.feedAndChoose(ctx, q.Prompt, q.Sampler)
 	g.res.PromptTokens, g.res.PromptTime = len(q.Prompt), time.Since(begin)
 	if ctx.Err() != nil {
 		g.res.Stop = StopInterrupted
@@ -102,7 +92,7 @@ func (s *Sequence) Generate(ctx context.Context, q Request) (Result, error) {
 		return g.res, err
 	}
 	begin = time.Now()
-	err = g.loop(ctx, logits)
+	err = g.loop(ctx, id)
 	g.res.DecodeTime = time.Since(begin)
 	g.res.Text = g.text.String()
 	return g.res, err
@@ -118,12 +108,9 @@ type generation struct {
 	stops  *tokenizer.Stops
 }
 
-func (g *generation) loop(ctx context.Context, logits []float32) error {
+// loop goes on from the first token.
+func (g *generation) loop(ctx context.Context, id int32) error {
 	for {
-		id, err := g.q.Sampler.Sample(logits)
-		if err != nil {
-			return fmt.Errorf("token %d: %w", len(g.res.IDs)+1, err)
-		}
 		done, err := g.take(id)
 		if err != nil || done {
 			return err
@@ -136,8 +123,8 @@ func (g *generation) loop(ctx context.Context, logits []float32) error {
 		case ctx.Err() != nil:
 			return g.end(StopInterrupted)
 		}
-		if logits, err = g.seq.Decode(id); err != nil {
-			return err
+		if id, err = g.seq.Next(id, g.q.Sampler); err != nil {
+			return fmt.Errorf("token %d: %w", len(g.res.IDs)+1, err)
 		}
 	}
 }

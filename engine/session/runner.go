@@ -81,20 +81,34 @@ type Runner struct {
 	oneID    [1]int32
 	lastOnly func(work, row int, logits []float32) error
 	last     []float32
+	picker   *picker // nil: logits are read and sampled here
+	waits    bool    // operations are so slow that they must not queue up before a cancelled prompt
 }
+
+// slowChunk is DefaultChunk for an emulated device, which takes seconds for many rows.
+const slowChunk = 32
 
 // NewRunner makes a Runner for m.
 func NewRunner(m *model.Model, o Options) (*Runner, error) {
 	c := m.Config
+	emulated := m.Backend.Info().Kind == "emulated"
+	if o.Chunk == 0 && emulated {
+		o.Chunk = slowChunk
+	}
 	o, err := o.filled(c)
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{Model: m, o: o}
+	r := &Runner{Model: m, o: o, waits: emulated}
 	if r.cache, err = newCache(m, pagesFor(o.Context)*o.Sequences, o.KV); err != nil {
 		return nil, err
 	}
 	if r.ws, err = m.NewWorkspace(o.Chunk, o.Logits, o.Context); err != nil {
+		r.cache.close()
+		return nil, err
+	}
+	if r.picker, err = newPicker(m.Backend); err != nil {
+		r.ws.Close()
 		r.cache.close()
 		return nil, err
 	}
@@ -110,6 +124,7 @@ func NewRunner(m *model.Model, o Options) (*Runner, error) {
 
 // Close gives the memory back; the model stays.
 func (r *Runner) Close() {
+	r.picker.close()
 	r.ws.Close()
 	r.cache.close()
 }
@@ -159,13 +174,7 @@ type Work struct {
 // the index in its IDs, and the logits, which are good until it returns (the last ones until
 // the next step). After an error the sequences hold what they held before.
 func (r *Runner) Step(work []Work, visit func(work, row int, logits []float32) error) error {
-	if err := r.prepare(work); err != nil {
-		return err
-	}
-	if len(r.step.IDs) == 0 {
-		return nil
-	}
-	if err := r.Model.Forward(r.ws, r.cache.kv, &r.step); err != nil {
+	if err := r.forward(work); err != nil || len(r.step.IDs) == 0 {
 		return err
 	}
 	vocab := r.Model.Config.Vocab
@@ -187,10 +196,23 @@ func (r *Runner) Step(work []Work, visit func(work, row int, logits []float32) e
 			return err
 		}
 	}
+	r.advance(work)
+	return nil
+}
+
+// forward queues the layers for work.
+func (r *Runner) forward(work []Work) error {
+	if err := r.prepare(work); err != nil || len(r.step.IDs) == 0 {
+		return err
+	}
+	return r.Model.Forward(r.ws, r.cache.kv, &r.step)
+}
+
+// advance makes what was done part of the sequences.
+func (r *Runner) advance(work []Work) {
 	for _, w := range work {
 		w.Seq.n += len(w.IDs)
 	}
-	return nil
 }
 
 // find says which token of which Work a row of the step is.
@@ -264,12 +286,21 @@ func (e *ContextError) Error() string {
 }
 
 // Feed takes ids in, in as many steps as it takes, and hands the wanted logits to visit
-// with the index in ids.
+// with the index in ids. A cancelled ctx ends it between two layers, with its error.
 func (s *Sequence) Feed(ctx context.Context, ids []int32, want Want, visit func(i int, logits []float32) error) error {
+	return s.feed(ctx, ids, want, func(work []Work, from int) error {
+		return s.r.Step(work, func(_, row int, logits []float32) error { return visit(from+row, logits) })
+	})
+}
+
+// feed cuts ids into steps and does each, whose first token is ids[from].
+func (s *Sequence) feed(ctx context.Context, ids []int32, want Want, step func(work []Work, from int) error) error {
 	r := s.r
 	if n := s.n + len(ids); n > r.o.Context {
 		return &ContextError{Tokens: n, Context: r.o.Context, Trained: r.Model.Config.Context}
 	}
+	r.ws.Check = func() error { return r.interrupted(ctx) }
+	defer func() { r.ws.Check = nil }()
 	start := s.n
 	for from := 0; from < len(ids); from += r.o.Chunk {
 		if err := ctx.Err(); err != nil {
@@ -280,13 +311,23 @@ func (s *Sequence) Feed(ctx context.Context, ids []int32, want Want, visit func(
 		if want == Last && to < len(ids) {
 			w.Want = None
 		}
-		err := r.Step([]Work{w}, func(_, row int, logits []float32) error { return visit(from+row, logits) })
-		if err != nil {
+		if err := step([]Work{w}, from); err != nil {
 			s.Truncate(min(start, s.n))
 			return err
 		}
 	}
 	return nil
+}
+
+// interrupted is the error of a cancelled ctx. On a slow device it first waits for what is
+// queued, because that cannot be called back.
+func (r *Runner) interrupted(ctx context.Context) error {
+	if r.waits {
+		if err := r.Model.Backend.Sync(); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 // Decode takes one token in and returns the logits after it, which are good until the next
