@@ -7,18 +7,30 @@ import (
 	"github.com/potion-engine/potion/engine"
 )
 
-// Accumulate launches matvec_<format> once for few rows, which adds to x as well, unless
-// there is a norm of the sums between. Else the product goes to s.Row first.
+// Accumulate launches matvec_<format> once for few rows, which adds to x as well, with an
+// RMSNorm of the sums between. For many rows, and with a LayerNorm there, the product goes to
+// s.Row first.
 func (b *Backend) Accumulate(x, h engine.Tensor, weight engine.Weight, bias engine.Tensor, norm *engine.Norm, s *engine.Scratch) {
 	const op = "Accumulate"
 	engine.CheckAccumulate(x, h, weight, bias, norm, s)
-	if norm != nil || x.Rows() > fewRows {
+	w := b.ownWeight(op, weight)
+	if x.Rows() > b.matvecRows(w.Format()) || norm != nil && !normFits(norm, x.Cols()) {
 		b.Linear(s.Row, h, weight, bias)
 		b.normed(s.Row, norm, s)
 		b.Residual(x, x, s.Row)
 		return
 	}
-	c := matvecCall{op: op, verb: repack.MatvecAccumulate, x: h}
-	c.add(address(op, "x", x), b.ownWeight(op, weight), optional(op, "bias", bias))
+	c := matvecCall{op: op, verb: repack.MatvecAccumulate, x: h, norm: norm}
+	c.add(address(op, "x", x), w, optional(op, "bias", bias))
+	if norm != nil {
+		blocks, ok := b.zeroCounters(x.Rows())
+		if !ok {
+			return
+		}
+		c.verb, c.y[1], c.y[2] = repack.MatvecAccumulateNorm, address(op, "Scratch.Row", s.Row), blocks
+	}
 	b.matvec(&c)
 }
+
+// normFits says whether matvec_* can do a norm of so many sums.
+func normFits(norm *engine.Norm, cols int) bool { return norm.Kind == engine.NormRMS && cols%4 == 0 }

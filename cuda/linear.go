@@ -12,17 +12,12 @@ type weightKernels struct {
 	embed, matvec, matmul *kernel
 }
 
-// fewRows is up to how many rows are multiplied one by one, with matvec: the weights come
-// out of the L2 cache for all rows but the first, while a tile of matmul computes 64 rows
-// whether they are there or not.
-const fewRows = 8
-
 // Linear launches matvec_<format of the weight> for few rows, matmul_<format> for many.
 func (b *Backend) Linear(y, x engine.Tensor, weight engine.Weight, bias engine.Tensor) {
 	const op = "Linear"
 	engine.CheckLinear(y, x, weight, bias)
 	w := b.ownWeight(op, weight)
-	if x.Rows() > fewRows {
+	if x.Rows() > b.matvecRows(w.Format()) {
 		b.matmulInto(op, y, x, w, optional(op, "bias", bias))
 		return
 	}

@@ -5,13 +5,6 @@ import "fmt"
 // How a lane of matvec comes by its unit of activations: loaded, put through the norm, and
 // summed up where a format needs sums.
 
-// octets calls do for every eight numbers of the unit, or what there is of one.
-func (c codec) octets(do func(from, n int)) {
-	for from := 0; from < c.unit; from += 8 {
-		do(from, min(8, c.unit-from))
-	}
-}
-
 // each writes one instruction for each of n numbers, on one line: %[1]d in form is the
 // number from + i, %[2]d is i.
 func (t *text) each(from, n int, form string) {
@@ -24,6 +17,8 @@ func (t *text) each(from, n int, form string) {
 	t.WriteByte('\n')
 }
 
+// loadX loads the unit and puts it through the norm, 32 numbers at a time, so that not too many
+// registers wait for x, gain and shift at once.
 func (c codec) loadX() string {
 	t := &text{}
 	if c.isFloat() {
@@ -31,34 +26,44 @@ func (c codec) loadX() string {
 		t.line(".reg .u32 %%here;")
 		t.line("shl.b32 %%here, %%unit, %d; sub.u32 %%here, %%K, %%here; // numbers from here on", log2(c.unit))
 	}
-	c.loadUnit(t, "%x", "x", "x_row", 0, c.unit)
-	t.line("@%%plain bra HAVE_X;")
-	t.line("// h = ((x - mean) gain + shift / rstd) rstd; the sums are multiplied by rstd at the end. Without a mean")
-	t.line("// it is RMSNorm, and rstd comes of the squares of x")
-	c.octets(func(from, n int) {
-		c.loadUnit(t, "%g", "gain", "gain", from, n)
-		t.each(from, n, "fma.rn.f32 %%squares, %%x%[1]d, %%x%[1]d, %%squares;")
-		t.each(from, n, "sub.f32 %%x%[1]d, %%x%[1]d, %%mean;")
-		t.each(from, n, "mul.f32 %%x%[1]d, %%x%[1]d, %%g%[2]d;")
-	})
-	t.line("@!%%shifted bra HAVE_X;")
-	c.octets(func(from, n int) {
-		c.loadUnit(t, "%g", "shift", "shift", from, n)
-		t.each(from, n, "fma.rn.f32 %%x%[1]d, %%g%[2]d, %%deviation, %%x%[1]d;")
-	})
+	chunk := min(c.unit, 32)
+	for from := 0; from < c.unit; from += chunk {
+		n := min(chunk, c.unit-from)
+		c.loadUnit(t, "%x", "x", from, n)
+		t.line("@%%plain bra HAVE_X%d;", from)
+		if from == 0 {
+			t.line("// h = ((x - mean) gain + shift / rstd) rstd; the sums are multiplied by rstd at the end. Without a mean")
+			t.line("// it is RMSNorm, and rstd comes of the squares of x")
+		}
+		for o := from; o < from+n; o += 8 {
+			n := min(8, from+n-o)
+			c.loadUnit(t, "%g", "gain", o, n)
+			t.each(o, n, "fma.rn.f32 %%squares, %%x%[1]d, %%x%[1]d, %%squares;")
+			t.each(o, n, "sub.f32 %%x%[1]d, %%x%[1]d, %%mean;")
+			t.each(o, n, "mul.f32 %%x%[1]d, %%x%[1]d, %%g%[2]d;")
+		}
+		t.line("@!%%shifted bra HAVE_X%d;", from)
+		for o := from; o < from+n; o += 8 {
+			n := min(8, from+n-o)
+			c.loadUnit(t, "%g", "shift", o, n)
+			t.each(o, n, "fma.rn.f32 %%x%[1]d, %%g%[2]d, %%deviation, %%x%[1]d;")
+		}
+		t.line("HAVE_X%d:", from)
+	}
 	if c.isFloat() {
 		t.line("}")
 	}
-	t.line("HAVE_X:")
 	c.sumX(t)
 	return t.String()
 }
 
 // loadUnit loads numbers from..from+n-1 of the unit of a row into registers, from number 0
 // on in the case of eight temporary ones.
-func (c codec) loadUnit(t *text, regs, name, row string, from, n int) {
-	if from == 0 {
-		t.line("mad.wide.u32 %%%s_at, %%unit, %d, %%%s;", name, 4*c.unit, row)
+func (c codec) loadUnit(t *text, regs, name string, from, n int) {
+	if name != "x" && from%32 == 0 {
+		t.line("ld.param.u64 %%%s_at, [%s]; mad.wide.u32 %%%s_at, %%unit, %d, %%%s_at;", name, name, name, 4*c.unit, name)
+	} else if from == 0 {
+		t.line("mad.wide.u32 %%x_at, %%unit, %d, %%x_row;", 4*c.unit)
 	}
 	to := from
 	if regs == "%g" {

@@ -78,7 +78,7 @@ func codecs() []codec {
 			regs: []string{".reg .b32 %q, %h, %dm, %s_lo;", ".reg .b16 %lo, %hi;", ".reg .f32 %s;"},
 		},
 		{
-			format: "Q3_K", blockLen: 256, unit: 64, depth: 2, planes: []plane{pairsOf64, {"h", 64, 8}, record}, origin: 4, bits: 3, sums: 16,
+			format: "Q3_K", blockLen: 256, unit: 64, depth: 4, planes: []plane{pairsOf64, {"h", 64, 8}, record}, origin: 4, bits: 3, sums: 16,
 			value: "w = d * scale * (code - 4)",
 			picture: []string{
 				pairPicture,

@@ -16,7 +16,7 @@ type matvec struct {
 	Registers, Strides, Prepare, Units      string
 	Begin, Ahead, LoadX, Preload            string
 	Explain, Rows                           string
-	WarpSum                                 string
+	RowOfX, WarpSum                         string
 	Four                                    []int
 	Blocks, MaxRegisters                    int
 }
@@ -28,7 +28,7 @@ func newMatvec(c codec) matvec {
 		Planes: c.planes, LastPlane: len(c.planes) - 1, BytesPerNumber: bytesPerNumber(c),
 		Registers: c.registers(), Strides: c.matvecStrides(), Prepare: c.prepare(), Units: c.unitCount(),
 		Begin: c.begin(), Ahead: c.ahead(), LoadX: c.loadX(), Preload: c.preload(), Explain: c.explain(), Rows: c.rows(),
-		WarpSum: warpSum(), Four: []int{0, 1, 2, 3},
+		RowOfX: rowOfX, WarpSum: warpSum(), Four: []int{0, 1, 2, 3},
 		Blocks: c.blocks(), MaxRegisters: 65536 / (128 * c.blocks()) / 8 * 8,
 	}
 }
@@ -44,7 +44,9 @@ func (c codec) blocks() int {
 	switch {
 	case c.isFloat():
 		return 8
-	case c.unit == 64:
+	case c.format == "Q3_K":
+		return 2
+	case c.unit == 64, c.format == "Q5_K":
 		return 3
 	}
 	return 4
@@ -234,13 +236,23 @@ func (c codec) preload() string {
 func (c codec) rows() string {
 	t := &text{}
 	for i := range c.depth {
+		if i > 0 {
+			t.line("setp.le.u32 %%p, %%more, %d; @%%p bra LOAD%d;", i, i)
+		}
 		t.line("mov.f32 %%acc, 0f00000000; @%%later ld.shared.f32 %%acc, [%%cell+%d]; // turn i+%d: acc = partial[warp][i+%d][lane]", cellRow*i, i, i)
 		c.row(c, t, set(i))
 		t.line("st.shared.f32 [%%cell+%d], %%acc; // and turn i+%d takes the registers", cellRow*i, i+c.depth)
+		if i > 0 {
+			t.line("LOAD%d:", i)
+		}
 		c.loadRow(t, i)
 	}
 	return t.String()
 }
+
+// rowOfX makes x_row the address of x[t, 0]. It is worked out anew where it is needed: two
+// registers less in the loop over rows.
+const rowOfX = "mov.u32 %t, %ctaid.y; ld.param.u64 %x_row, [x]; mul.wide.u32 %hop, %t, %K; shl.b64 %hop, %hop, 2; add.u64 %x_row, %x_row, %hop;\n"
 
 // warpSum makes acc the sum over the lanes.
 func warpSum() string {
