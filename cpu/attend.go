@@ -10,9 +10,15 @@ import (
 // loaded and unpacked once for all of them and for all heads that share it.
 const blockRows = 8
 
-// Attend goes through the pages of a sequence once, with the greatest score and the sum
-// of weights so far (the online softmax of Milakov and Gimelshein 2018). A page changes
-// a row's result in the same way whatever rows are computed beside it.
+// chunkLen is how many positions are gone through before what they gave is added to the rest.
+// Few rows have their chunks shared out among the threads; that many rows do the same
+// makes their results equal to the bit.
+const chunkLen = 4 * engine.PageLen
+
+// Attend goes through the pages of a chunk with the greatest score and the sum of weights
+// so far (the online softmax of Milakov and Gimelshein 2018), and puts the chunks together
+// in the same way. A page changes a row's result in the same way whatever rows are computed
+// beside it.
 //
 // For one row it moves 2*P*G*D numbers of the cache, and does 4*P*H*D flops.
 func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, spec *engine.AttendSpec) {
@@ -25,25 +31,28 @@ func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, sp
 		weights: optional("Attend", "Weights", spec.Weights),
 		blocks:  a.blocks[:0],
 		heads:   spec.Heads / c.spec.Heads,
+		parts:   a.parts,
 	}
 	clear(a.weights)
 	positions := a.cut()
-	// With fewer blocks and groups than threads, the heads of a group are done apart.
-	if len(a.blocks)*c.spec.Heads < b.pool.threads() {
+	items := len(a.blocks) * c.spec.Heads
+	if items < 2*b.pool.threads() && a.chunks > 1 {
+		a.split = a.chunks
+	}
+	// With less work still to share than threads, the heads of a group are done apart.
+	if items*max(a.split, 1) < b.pool.threads() {
 		a.heads = 1
 	}
-	b.reserve((2*c.spec.HeadDim+a.heads)*engine.PageLen + blockRows*a.heads)
-	for i := range b.scratch {
-		if s := &b.scratch[i]; len(s.sums) < blockRows*a.heads {
-			s.sums = make([]float64, blockRows*a.heads)
-		}
+	a.reserve()
+	items = len(a.blocks) * spec.Heads / a.heads * max(a.split, 1)
+	b.run(a, items, 2*positions*spec.Heads*c.spec.HeadDim/items/vectorGain)
+	if a.split > 0 {
+		a.join()
 	}
-	items := len(a.blocks) * spec.Heads / a.heads
-	b.run(a, items, 2*positions*spec.Heads*c.spec.HeadDim/items)
 }
 
 // attendTask is the arguments of Attend; an item is a block of rows with a group of
-// heads that share keys and values.
+// heads that share keys and values, or one chunk of their positions.
 type attendTask struct {
 	*Backend
 	kv      *kvCache
@@ -52,7 +61,32 @@ type attendTask struct {
 	y, q    []float32
 	weights []float32
 	blocks  []rowBlock
-	heads   int // query heads of an item
+	heads   int       // query heads of an item
+	chunks  int       // the most that a block has
+	split   int       // 0, or chunks, if each is an item
+	parts   []float32 // the sums of the items then
+}
+
+// itemNumbers is the numbers in the sums of an item.
+func (a *attendTask) itemNumbers() int {
+	return blockRows * a.heads * (a.kv.spec.HeadDim + 2)
+}
+
+// reserve makes room for the sums of every worker and, if they are split, of every chunk.
+func (a *attendTask) reserve() {
+	page := engine.PageLen * a.kv.spec.HeadDim
+	a.Backend.reserve(2*page + a.heads*engine.PageLen + 2*a.itemNumbers())
+	groups := a.spec.Heads / a.heads
+	if n := len(a.blocks) * groups * a.split * a.itemNumbers(); len(a.parts) < n {
+		a.parts = make([]float32, n)
+	}
+}
+
+// part is the sums of a chunk of an item, if chunks are shared out.
+func (a *attendTask) part(item, chunk, rows int) attendSums {
+	n := a.itemNumbers()
+	at := (item*a.split + chunk) * n
+	return sumsIn(a.parts[at:at+n], rows, a.kv.spec.HeadDim)
 }
 
 // rowBlock is rows [from, to) of a step, all of one sequence.
@@ -63,6 +97,7 @@ func (a *attendTask) cut() (positions int) {
 	for t, seq := range a.step.Seq {
 		lo, hi := a.sees(t)
 		positions += hi - lo
+		a.chunks = max(a.chunks, (hi-1)/chunkLen+1)
 		if n := len(a.blocks); n > 0 {
 			if b := &a.blocks[n-1]; a.step.Seq[b.from] == seq && b.to-b.from < blockRows {
 				b.to = t + 1
@@ -84,95 +119,170 @@ func (a *attendTask) sees(t int) (lo, hi int) {
 }
 
 func (a *attendTask) run(worker, from, to int) {
-	groups := a.spec.Heads / a.heads
 	for i := from; i < to; i++ {
-		r := attendRun{attendTask: a, rowBlock: a.blocks[i/groups], head: i % groups * a.heads}
-		r.memory(&a.scratch[worker])
-		r.pages()
+		if a.split > 0 {
+			r := a.item(worker, i/a.split)
+			r.sums = a.part(i/a.split, i%a.split, r.rows())
+			r.chunk(i % a.split)
+			continue
+		}
+		r := a.item(worker, i)
+		for c := range (r.last-1)/chunkLen + 1 {
+			r.chunk(c)
+			r.total.add(a.kernels, &r.sums)
+		}
 		r.finish()
 	}
 }
 
-// attendRun is the work on one item. Sums of values grow in y itself.
+// join puts the chunks of all items together, in order.
+func (a *attendTask) join() {
+	for i := range len(a.blocks) * a.spec.Heads / a.heads {
+		r := a.item(0, i)
+		for c := range (r.last-1)/chunkLen + 1 {
+			part := a.part(i, c, r.rows())
+			r.total.add(a.kernels, &part)
+		}
+		r.finish()
+	}
+}
+
+// attendSums is what some positions give to rows of queries: the greatest score, the sum
+// of exp(score - top), and the values, each times its exp(score - top).
+type attendSums struct {
+	tops, sums []float32
+	values     []float32 // [rows, D]
+}
+
+// sumsIn lays the sums of rows into memory.
+func sumsIn(floats []float32, rows, d int) attendSums {
+	return attendSums{tops: floats[:rows], sums: floats[rows : 2*rows], values: floats[2*rows:][:rows*d]}
+}
+
+func (s *attendSums) clear() {
+	for i := range s.tops {
+		s.tops[i] = float32(math.Inf(-1))
+	}
+	clear(s.sums)
+	clear(s.values)
+}
+
+func (s *attendSums) of(i int) []float32 {
+	d := len(s.values) / len(s.tops)
+	return s.values[i*d : (i+1)*d]
+}
+
+// raise makes top the greatest score of row i, if it is greater: what there is shrinks.
+func (s *attendSums) raise(k *kernels, i int, top float32) {
+	if !(top > s.tops[i]) {
+		return
+	}
+	shrink := float32(exp(float64(s.tops[i]) - float64(top)))
+	s.tops[i] = top
+	s.sums[i] *= shrink
+	k.scale(s.of(i), shrink)
+}
+
+// add adds the sums of other positions, which it changes.
+func (s *attendSums) add(k *kernels, more *attendSums) {
+	for i := range s.tops {
+		if more.sums[i] == 0 {
+			continue
+		}
+		s.raise(k, i, more.tops[i])
+		more.raise(k, i, s.tops[i])
+		s.sums[i] += more.sums[i]
+		values := s.of(i)
+		k.add(values, values, more.of(i), 0)
+	}
+}
+
+// attendRun is the work on one item.
 type attendRun struct {
 	*attendTask
 	rowBlock
-	head int // the first of the item's query heads
+	head        int // the first of the item's query heads
+	group       int // the head of keys and values
+	first, last int // positions that any of the rows sees
 
-	keys, values []float32 // a page, unpacked
-	scores       []float32 // of one row and all heads with a page, [heads][PageLen]
-	tops         []float32 // the greatest score so far, by row and head
-	sums         []float64 // the sum of exp(score - top) so far, likewise
+	keys, values []float32  // a page, unpacked
+	scores       []float32  // of one row and all heads with a page, [heads][PageLen]
+	sums, total  attendSums // of a chunk, and of those before it; a row for each row and head
 }
 
-// memory lays the item's arrays into a worker's scratch.
-func (r *attendRun) memory(s *scratch) {
-	page := engine.PageLen * r.kv.spec.HeadDim
-	n := (r.to - r.from) * r.heads
-	floats := s.floats
-	r.keys, floats = floats[:page], floats[page:]
-	r.values, floats = floats[:page], floats[page:]
-	r.scores, floats = floats[:r.heads*engine.PageLen], floats[r.heads*engine.PageLen:]
-	r.tops, r.sums = floats[:n], s.sums[:n]
-	for i := range n {
-		r.tops[i], r.sums[i] = float32(math.Inf(-1)), 0
-	}
-	for t := r.from; t < r.to; t++ {
-		for h := range r.heads {
-			clear(r.of(r.y, t, h))
-		}
-	}
-}
-
-// of is row t, head h of the item in y or q.
-func (r *attendRun) of(x []float32, t, h int) []float32 {
-	d := r.kv.spec.HeadDim
-	at := (t*r.spec.Heads + r.head + h) * d
-	return x[at : at+d]
-}
-
-// headsOf is row t of all the item's heads in y or q.
-func (r *attendRun) headsOf(x []float32, t int) []float32 {
-	d := r.kv.spec.HeadDim
-	at := (t*r.spec.Heads + r.head) * d
-	return x[at : at+r.heads*d]
-}
-
-// pages goes through all pages that any row of the block sees.
-func (r *attendRun) pages() {
-	first, last := r.sees(r.from)
+// item begins the work on an item, in a worker's scratch.
+func (a *attendTask) item(worker, i int) attendRun {
+	groups := a.spec.Heads / a.heads
+	r := attendRun{attendTask: a, rowBlock: a.blocks[i/groups], head: i % groups * a.heads}
+	r.group = r.head / (a.spec.Heads / a.kv.spec.Heads)
+	r.first, r.last = r.sees(r.from)
 	for t := r.from + 1; t < r.to; t++ {
 		lo, hi := r.sees(t)
-		first, last = min(first, lo), max(last, hi)
+		r.first, r.last = min(r.first, lo), max(r.last, hi)
 	}
-	d := r.kv.spec.HeadDim
-	group := r.head / (r.spec.Heads / r.kv.spec.Heads)
+	page, n, floats := engine.PageLen*a.kv.spec.HeadDim, a.itemNumbers(), a.scratch[worker].floats
+	r.keys, floats = floats[:page], floats[page:]
+	r.values, floats = floats[:page], floats[page:]
+	r.scores, floats = floats[:a.heads*engine.PageLen], floats[a.heads*engine.PageLen:]
+	r.sums, r.total = sumsIn(floats[:n], r.rows(), a.kv.spec.HeadDim), sumsIn(floats[n:2*n], r.rows(), a.kv.spec.HeadDim)
+	r.total.clear()
+	return r
+}
+
+// rows is how many rows of queries there are, each of one head.
+func (r *attendRun) rows() int { return (r.to - r.from) * r.heads }
+
+// chunk goes through the pages of a chunk that any row of the block sees. The values are
+// asked for while keys are worked on, and the other way round: pages lie anywhere, and each
+// is too short to be foreseen.
+func (r *attendRun) chunk(c int) {
+	r.sums.clear()
+	first := max(r.first, c*chunkLen) / engine.PageLen * engine.PageLen
+	last := min(r.last, (c+1)*chunkLen)
 	table := r.step.Pages[r.step.Seq[r.from]]
-	for base := first / engine.PageLen * engine.PageLen; base < last; base += engine.PageLen {
+	for base := first; base < last; base += engine.PageLen {
 		page, n := int(table[base/engine.PageLen]), min(engine.PageLen, last-base)
-		keys := r.kv.floats(r.kernels, r.keys, r.kv.keys(page, group, n))
-		values := r.kv.floats(r.kernels, r.values, r.kv.values(page, group, n))
+		packed := r.kv.values(page, r.group, n)
+		r.kernels.prefetch(packed)
+		keys := r.kv.floats(r.kernels, r.keys, r.kv.keys(page, r.group, n))
+		if next := base + engine.PageLen; next < last {
+			r.kernels.prefetch(r.kv.keys(int(table[next/engine.PageLen]), r.group, engine.PageLen))
+		}
+		values := r.kv.floats(r.kernels, r.values, packed)
 		for t := r.from; t < r.to; t++ {
 			lo, hi := r.sees(t)
 			lo, hi = max(lo-base, 0), min(hi-base, n)
-			if lo >= hi {
-				continue
+			if lo < hi {
+				r.page(t, base, lo, hi, keys, values)
 			}
-			r.page(t, base+lo, keys[lo*d:hi*d], values[lo*d:hi*d])
 		}
 	}
 }
 
-// page adds some neighbouring positions, from pos on, to the heads of row t.
-func (r *attendRun) page(t, pos int, keys, values []float32) {
+// page adds positions [base+lo, base+hi) to the heads of row t.
+func (r *attendRun) page(t, base, lo, hi int, keys, values []float32) {
 	d := r.kv.spec.HeadDim
-	n := len(keys) / d
-	r.kernels.panel(r.scores, engine.PageLen, r.headsOf(r.q, t), keys, d)
-	for h := range r.heads {
-		r.weigh(t, h, pos, r.scores[h*engine.PageLen:][:n])
+	at := (t*r.spec.Heads + r.head) * d
+	q := r.q[at : at+r.heads*d]
+	if r.kv.turned() {
+		clear(r.scores)
+		for i := 0; i < d; i += sumLen {
+			n := min(sumLen, d-i)
+			r.kernels.mix(r.scores, engine.PageLen, q[i:], d, keys[i*engine.PageLen:(i+n)*engine.PageLen])
+		}
+	} else {
+		r.kernels.panel(r.scores, engine.PageLen, q, keys, d)
 	}
-	r.kernels.mix(r.headsOf(r.y, t), d, r.scores, engine.PageLen, values)
+	for h := range r.heads {
+		r.weigh(t, h, base+lo, r.scores[h*engine.PageLen:][lo:hi])
+	}
+	i := (t - r.from) * r.heads
+	r.kernels.mix(r.sums.values[i*d:(i+r.heads)*d], d, r.scores[lo:], engine.PageLen, values[lo*d:hi*d])
 }
+
+// sumLen is how many products of a query and a key are summed up before they are added to
+// the others: the error of a score, which may be great, becomes one of its exponential.
+const sumLen = 16
 
 // weigh turns products of queries and keys into weights, relative to the greatest score so
 // far. A greater one makes the earlier weights and sums shrink.
@@ -180,7 +290,7 @@ func (r *attendRun) weigh(t, h, pos int, scores []float32) {
 	i := (t-r.from)*r.heads + h
 	r.kernels.scale(scores, r.spec.Scale)
 	if r.spec.SoftCap > 0 {
-		softCap(scores, scores, nil, r.spec.SoftCap)
+		r.kernels.softCap(scores, scores, nil, r.spec.SoftCap)
 	}
 	if w := r.weightRow(t, h); w != nil {
 		copy(w[pos:], scores)
@@ -190,27 +300,24 @@ func (r *attendRun) weigh(t, h, pos int, scores []float32) {
 		clear(scores) // exp(-Inf) is nothing, whatever the other scores are
 		return
 	}
-	if top > r.tops[i] {
-		shrink := exp(float64(r.tops[i]) - float64(top))
-		r.tops[i] = top
-		r.sums[i] *= shrink
-		r.kernels.scale(r.of(r.y, t, h), float32(shrink))
-	}
-	r.sums[i] += r.kernels.expSum(scores, scores, r.tops[i])
+	r.sums.raise(r.kernels, i, top)
+	r.sums.sums[i] += float32(r.kernels.expSum(scores, scores, r.sums.tops[i]))
 }
 
 // finish divides by the sums of weights.
 func (r *attendRun) finish() {
+	d := r.kv.spec.HeadDim
 	for t := r.from; t < r.to; t++ {
 		lo, hi := r.sees(t)
 		for h := range r.heads {
 			i := (t-r.from)*r.heads + h
-			inverse := float32(1 / r.sums[i])
-			r.kernels.scale(r.of(r.y, t, h), inverse)
+			at := (t*r.spec.Heads + r.head + h) * d
+			copy(r.y[at:at+d], r.total.of(i))
+			r.kernels.scale(r.y[at:at+d], 1/r.total.sums[i])
 			if w := r.weightRow(t, h); w != nil {
-				expSum(w[lo:hi], w[lo:hi], r.tops[i])
+				expSum(w[lo:hi], w[lo:hi], r.total.tops[i])
 				for p := lo; p < hi; p++ {
-					w[p] = float32(float64(w[p]) / r.sums[i])
+					w[p] /= r.total.sums[i]
 				}
 				r.repeatWeights(t, h, w)
 			}

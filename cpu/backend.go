@@ -62,12 +62,12 @@ type Backend struct {
 // scratch is one worker's own memory. It grows before a task starts and is kept.
 type scratch struct {
 	chunk  [chunk]float32 // a piece of an unpacked row
-	floats []float32      // whole unpacked rows, scores, partial results
-	sums   []float64      // Attend's sums of weights
-	panel  panelMemory    // rows of weights as integers
-	row    activations    // one row of integers
-	last   lastRecord     // of it
-	_      [64]byte       // keeps the next worker's chunk out of this one's cache line
+	packed [4 * chunk]byte
+	floats []float32   // whole unpacked rows, scores, partial results
+	panel  panelMemory // rows of weights as integers
+	row    activations // one row of integers
+	last   lastRecord  // of it
+	_      [64]byte    // keeps the next worker's chunk out of this one's cache line
 }
 
 // New makes a backend and starts its threads. Close stops them.

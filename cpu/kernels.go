@@ -36,12 +36,15 @@ type kernels struct {
 
 	add       elementFunc                               // y = a + b
 	scale     func(y []float32, c float32)              // y = y * c
+	softCap   elementFunc                               // see there
 	maximum   func(x []float32) float32                 // the greatest number, or NaN
 	expSum    func(y, x []float32, top float32) float64 // y = e^(x-top), and the sum of it
 	gelu      elementFunc                               // see there
 	swiglu    elementFunc                               // see there
 	rmsNorm   normFunc                                  // see there
 	layerNorm normFunc                                  // see there
+	// prefetch asks for bytes that will be read soon.
+	prefetch func(b []byte)
 }
 
 type dotRowsFunc func(y []float32, rows []byte, x []float32, buf *[chunk]float32)
@@ -91,7 +94,8 @@ const blockPanel = 32
 func plainKernels() *kernels {
 	k := &kernels{
 		panel: panel, unpack: unpackers, mix: mix, int8: &integers{planes: 1, quantize: quantizeRow},
-		add: add, scale: scale, maximum: maximum, expSum: expSum, gelu: gelu, swiglu: swiglu, rmsNorm: rmsNorm, layerNorm: layerNorm,
+		add: add, scale: scale, maximum: maximum, expSum: expSum, gelu: gelu, swiglu: swiglu, rmsNorm: rmsNorm, layerNorm: layerNorm, softCap: softCap,
+		prefetch: func([]byte) {},
 	}
 	for _, f := range format.All() {
 		k.pack[f] = f.Quantize

@@ -10,10 +10,12 @@ import (
 
 // kvCache is the pages of one layer in one piece of memory. A page is
 //
-//	keys    [G, PageLen, D]
+//	keys    [G, D, PageLen], of Q8_0 [G, PageLen, D]
 //	values  [G, PageLen, D]
 //
-// in the format of the spec, so that what one head attends to lies together.
+// in the format of the spec, so that what one head attends to lies together. A query is
+// multiplied with all keys of a page at once, a number with one of each key, so that
+// nothing is added up across the lanes of a vector.
 type kvCache struct {
 	spec     engine.KVSpec
 	rowBytes int    // D numbers
@@ -49,13 +51,20 @@ func (c *kvCache) CopyPage(dst, src int) {
 	copy(c.data[dst*size:(dst+1)*size], c.data[src*size:(src+1)*size])
 }
 
-// keys is the packed keys of n positions of a page, from the first on, of one head.
+// turned says whether the positions of a page's keys are its columns.
+func (c *kvCache) turned() bool { return c.spec.Format.BlockLen() == 1 }
+
+// keys is the packed keys of one head in a page: of n positions from the first on, or of
+// the whole page if they are turned.
 func (c *kvCache) keys(page, head, n int) []byte {
+	if c.turned() {
+		n = engine.PageLen
+	}
 	at := 2*c.half*page + head*engine.PageLen*c.rowBytes
 	return c.data[at : at+n*c.rowBytes]
 }
 
-// values is keys for the values.
+// values is the packed values of n positions.
 func (c *kvCache) values(page, head, n int) []byte {
 	at := 2*c.half*page + c.half + head*engine.PageLen*c.rowBytes
 	return c.data[at : at+n*c.rowBytes]

@@ -10,7 +10,7 @@ func (b *Backend) RopeStore(kv engine.KV, q, k, v engine.Tensor, step *engine.St
 	c := ownKV(op, kv)
 	r := &b.roped
 	*r = ropeStoreTask{
-		store: storeTask{kernels: b.kernels, kv: c, step: step, k: f32(op, "k", k), v: f32(op, "v", v)},
+		store: storeTask{kernels: b.kernels, scratch: b.scratch, kv: c, step: step, k: f32(op, "k", k), v: f32(op, "v", v)},
 	}
 	if !spec.QNorm.IsZero() {
 		qh, kh := q.Reshape(q.Len()/c.spec.HeadDim, c.spec.HeadDim), k.Reshape(k.Len()/c.spec.HeadDim, c.spec.HeadDim)

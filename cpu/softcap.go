@@ -9,7 +9,7 @@ import (
 // SoftCap moves 8 bytes and does about 30 flops an element.
 func (b *Backend) SoftCap(y, x engine.Tensor, limit float32) {
 	engine.CheckSame("SoftCap", y, x)
-	b.apply("SoftCap", softCap, y, x, engine.Tensor{}, limit, 8)
+	b.apply("SoftCap", b.kernels.softCap, y, x, engine.Tensor{}, limit, 8)
 }
 
 // softCap is limit * tanh u with u = x/limit, as (1 - e) / (1 + e) with e = exp(-2|u|).
