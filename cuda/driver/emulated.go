@@ -47,6 +47,8 @@ type context struct {
 	flags    C.uint
 	standard *stream  // the default stream
 	queue    []queued // of all streams, in the order of the calls
+	busy     bool     // the first of queue is being done
+	idle     *sync.Cond
 	captures map[*capture]bool
 	memory   map[uint64]bool // allocations, freed with the context
 	failure  Result
@@ -134,14 +136,14 @@ func (m *machine) current() *context {
 }
 
 func (m *machine) newContext(g *gpu, flags C.uint) *context {
-	c := &context{gpu: g, flags: flags, captures: map[*capture]bool{}, memory: map[uint64]bool{}}
+	c := &context{gpu: g, flags: flags, idle: sync.NewCond(&m.mu), captures: map[*capture]bool{}, memory: map[uint64]bool{}}
 	c.handle = m.add(c)
 	c.standard = &stream{context: c, standard: true}
 	return c
 }
 
 func (m *machine) destroy(c *context) {
-	c.run(len(c.queue))
+	m.run(c, len(c.queue))
 	for h, object := range m.handles {
 		if o, ok := object.(interface{ owner() *context }); ok && o.owner() == c {
 			if module, ok := o.(*module); ok {

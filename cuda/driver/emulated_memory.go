@@ -104,10 +104,14 @@ func potion_emulated_cuMemFreeHost(p unsafe.Pointer) C.CUresult {
 		if _, ok := m.pinned[uintptr(p)]; !ok {
 			return m.fail(InvalidValue, "cuMemFreeHost of %p, which is no pinned allocation", p)
 		}
-		for _, g := range m.handles { // copies in flight may use the memory
+		var contexts []*context
+		for _, g := range m.handles {
 			if c, ok := g.(*context); ok {
-				c.run(len(c.queue))
+				contexts = append(contexts, c)
 			}
+		}
+		for _, c := range contexts { // copies in flight may use the memory
+			m.run(c, len(c.queue))
 		}
 		delete(m.pinned, uintptr(p))
 		C.free(p)

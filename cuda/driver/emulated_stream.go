@@ -53,23 +53,43 @@ func (o *stream) owner() *context { return o.context }
 // hardware does when its queue is full.
 const maxQueue = 1024
 
-// run does the first n operations of the queue. An error ends the context.
-func (c *context) run(n int) {
-	for ; n > 0 && len(c.queue) > 0; n-- {
-		next := c.queue[0]
-		c.queue = c.queue[1:]
-		if err := next.run(); err != nil {
-			c.stop(err)
+// run does the first n operations of the queue. An error ends the context. Others may call
+// while a kernel runs; what runs stays at the front of the queue until it is done.
+func (m *machine) run(c *context, n int) {
+	for ; n > 0; n-- {
+		for c.busy {
+			c.idle.Wait()
 		}
+		if len(c.queue) == 0 {
+			break
+		}
+		c.busy = true
+		err := m.perform(c.queue[0].operation)
+		c.busy = false
+		c.idle.Broadcast()
+		if err != nil {
+			c.stop(err)
+			break
+		}
+		c.queue = c.queue[1:]
 	}
 	if len(c.queue) == 0 {
 		c.queue = nil // lets go of the slice's beginning
 	}
 }
 
+// perform does an operation, a kernel without the machine's lock.
+func (m *machine) perform(op operation) error {
+	if op.kind == kindLaunch {
+		m.mu.Unlock()
+		defer m.mu.Lock()
+	}
+	return op.run()
+}
+
 // settle runs the first n operations and reports the context's error.
 func (m *machine) settle(c *context, n int) Result {
-	c.run(n)
+	m.run(c, n)
 	if c.failure != Success {
 		return m.fail(c.failure, "%s", c.reason)
 	}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -121,6 +122,67 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 	must(t, s.Synchronize())
 }
+
+// While a kernel runs, other threads' calls are answered.
+func TestCallsWhileAKernelRuns(t *testing.T) {
+	t.Parallel()
+	enter(t)
+	m, _, err := LoadModule("count.ptx", countPTX)
+	must(t, err)
+	f, err := m.Function("count")
+	must(t, err)
+	s, dev := makeStream(t, cu.NonBlocking), alloc(t, 4)
+	must(t, Launch(f, &Extent{1, 1, 1, 1, 1, 1}, 0, s, []uint64{uint64(dev), 2_000_000}))
+	begun, done, longest := make(chan bool), make(chan bool), make(chan time.Duration)
+	go func() {
+		var most time.Duration
+		for close(begun); ; {
+			select {
+			case <-done:
+				longest <- most
+				return
+			default:
+				start := time.Now()
+				cu.NumDevices()
+				most = max(most, time.Since(start))
+			}
+		}
+	}()
+	<-begun
+	start := time.Now()
+	must(t, s.Synchronize())
+	took := time.Since(start)
+	close(done)
+	if most := <-longest; most > took/2 {
+		t.Errorf("a call took %v while a kernel ran for %v", most, took)
+	}
+	out := pinned(t, 4)
+	must(t, cu.MemcpyDtoHAsync(pointer(out), dev, 4, s))
+	must(t, s.Synchronize())
+	if got := binary.LittleEndian.Uint32(out); got != 2_000_000 {
+		t.Errorf("counted to %d", got)
+	}
+}
+
+const countPTX = `.version 6.4
+.target sm_70
+.address_size 64
+.visible .entry count(.param .u64 p_, .param .u32 n_)
+{
+	.reg .u64 %p;
+	.reg .u32 %n, %i;
+	.reg .pred %more;
+	ld.param.u64 %p, [p_];
+	ld.param.u32 %n, [n_];
+	mov.u32 %i, 0;
+again:
+	add.u32 %i, %i, 1;
+	setp.lt.u32 %more, %i, %n;
+	@%more bra again;
+	st.global.u32 [%p], %i;
+	ret;
+}
+`
 
 // Arguments of every size lie in slots of 8 bytes; a launch allocates nothing.
 func TestLaunch(t *testing.T) {
