@@ -121,7 +121,9 @@ func (g GPU) Estimate(l *emulator.Launch, registers int) (Estimate, error) {
 		e.TensorShare = even
 	}
 	for _, limit := range []Limit{ByMemory, ByLatency, ByL2, ByIssue, ByFloat, ByInteger, BySpecial, ByTensor, ByShared} {
-		t[limit] /= launches
+		if t[limit] /= launches; t[limit] == 0 {
+			delete(t, limit)
+		}
 		if t[limit] > e.Seconds {
 			e.Limit, e.Seconds = limit, t[limit]
 		}

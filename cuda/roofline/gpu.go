@@ -11,15 +11,15 @@ import (
 
 // GPU is what a data sheet says of a GPU. Peaks are without sparsity.
 type GPU struct {
-	Name    string
-	Source  string // of the peaks
-	Compute int    // capability: 89 for 8.9
-	SMs     int
-	Clock   float64 // Hz, boost
-	Memory  float64 // bytes a second
-	Tensor  float64 // operations a second of f16 or bf16 with float32 sums; 0: no mma of ours runs
-	Tensor8 float64 // operations a second of 8-bit integers
-	L2      float64 // bytes a clock that the second-level cache delivers; 0: not stated
+	Name    string  `json:"name"`
+	Source  string  `json:"source"`             // of the peaks
+	Compute int     `json:"compute_capability"` // capability: 89 for 8.9
+	SMs     int     `json:"sms"`
+	Clock   float64 `json:"clock_hz"`              // Hz, boost
+	Memory  float64 `json:"memory_bytes_per_s"`    // bytes a second
+	Tensor  float64 `json:"tensor_ops_per_s"`      // operations a second of f16 or bf16 with float32 sums; 0: no mma of ours runs
+	Tensor8 float64 `json:"tensor_8bit_ops_per_s"` // operations a second of 8-bit integers
+	L2      float64 `json:"l2_bytes_per_clock"`    // bytes a clock that the second-level cache delivers; 0: not stated
 }
 
 const (

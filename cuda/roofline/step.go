@@ -25,41 +25,41 @@ func (g GPU) Device() *emulator.Device {
 
 // Row is the launches of one kernel on one grid in one part of a step.
 type Row struct {
-	Part     string
-	Kernel   string
-	Grid     [3]int
-	Threads  int     // of a block
-	Launches float64 // a step
-	Stale    bool    // the text is not the one whose registers are known
+	Part     string  `json:"part"`
+	Kernel   string  `json:"kernel"`
+	Grid     [3]int  `json:"grid"`
+	Threads  int     `json:"threads"`         // of a block
+	Launches float64 `json:"launches"`        // a step
+	Stale    bool    `json:"stale,omitempty"` // the text is not the one whose registers are known
 
 	// Of one launch.
-	Registers         int
-	SharedBytes       int
-	Occupancy         int   // blocks on a multiprocessor
-	Warps             int   // on a multiprocessor
-	Bytes             int64 // in sectors touched, each counted once
-	SectorBytes       int64 // in sectors touched, each counted for every request of a warp
-	Instructions      int64 // of warps
-	MatrixOps         int64
-	ConflictsPer      float64 // wavefronts beyond the ideal ones, for each access of shared memory
-	Sampled           int64   // blocks that ran, if not all
-	Limit             Limit
-	Seconds           float64
-	MemoryShare       float64           // of the data sheet's bandwidth
-	TensorShare       float64           // of the data sheet's tensor operations
-	Times             map[Limit]float64 `json:",omitempty"`
+	Registers         int               `json:"registers"`
+	SharedBytes       int               `json:"shared_bytes"`
+	Occupancy         int               `json:"blocks_per_sm"`  // blocks on a multiprocessor
+	Warps             int               `json:"warps_per_sm"`   // on a multiprocessor
+	Bytes             int64             `json:"distinct_bytes"` // in sectors touched, each counted once
+	SectorBytes       int64             `json:"sector_bytes"`   // in sectors touched, each counted for every request of a warp
+	Instructions      int64             `json:"instructions"`   // of warps
+	MatrixOps         int64             `json:"mma_multiply_adds"`
+	ConflictsPer      float64           `json:"conflicts_per_access"`     // wavefronts beyond the ideal ones, for each access of shared memory
+	Sampled           int64             `json:"sampled_blocks,omitempty"` // blocks that ran, if not all
+	Limit             Limit             `json:"limit"`
+	Seconds           float64           `json:"seconds"`
+	MemoryShare       float64           `json:"memory_share"` // of the data sheet's bandwidth
+	TensorShare       float64           `json:"tensor_share"` // of the data sheet's tensor operations
+	Times             map[Limit]float64 `json:"times_s,omitempty"`
 	secondsAltogether float64
 }
 
 // Step is the modelled time of a step of a model.
 type Step struct {
-	GPU  string
-	Name string // decode, prompt
-	Rows []Row
+	GPU  string `json:"gpu"`
+	Name string `json:"name"` // decode, prompt
+	Rows []Row  `json:"rows"`
 
-	Launches    float64
-	Seconds     float64 // of all launches and a Phase for each
-	MemoryShare float64 // of the data sheet's bandwidth, by the bytes of all launches
+	Launches    float64 `json:"launches"`
+	Seconds     float64 `json:"seconds"`      // of all launches and a Phase for each
+	MemoryShare float64 `json:"memory_share"` // of the data sheet's bandwidth, by the bytes of all launches
 }
 
 // Recorder notes what a device launches, by parts of a step.
