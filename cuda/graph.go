@@ -13,10 +13,11 @@ import (
 // such a sequence to the driver as one graph, which takes the processor a few microseconds
 // instead of a few for every kernel.
 //
-// A sequence is what stands between two commands that somebody waits for. It is kept when it
-// is first seen and recorded when it is seen again: while commands equal the beginning of a
-// sequence that is known, they are held back; if the whole is equal, its graph runs, and if
-// not, they run one by one. Either way the device does the same work in the same order.
+// A sequence goes from a kernel to the next command that somebody waits for; the copies before
+// it, which bring the step, are made at once. It is kept when it is first seen and recorded
+// when it is seen again: while commands equal the beginning of a sequence that is known, they
+// are held back; if the whole is equal, its graph runs, and if not, they run one by one.
+// Either way the device does the same work in the same order.
 const (
 	// minLaunches is from how many kernels on a sequence is worth a graph.
 	minLaunches = 8
@@ -79,11 +80,11 @@ func (c *command) same(o *command) bool {
 // take adds a command to the current sequence and does it, or holds it back.
 func (d *device) take(c *command) {
 	s := &d.sequences
-	if s.off || s.long {
+	n := len(s.current)
+	if s.off || s.long || n == 0 && c.action != launch {
 		d.attempt(c)
 		return
 	}
-	n := len(s.current)
 	if n == maxCommands {
 		d.release()
 		s.long = true
