@@ -25,6 +25,13 @@ func layer(t testing.TB) (b *Backend, queue func(), launches uint64) {
 	step := &engine.Step{IDs: []int32{3}, Pos: []int32{0}, Seq: []int32{0}, Pages: [][]int32{{1, 0}}}
 	spec := &engine.AttendSpec{Heads: 2, Scale: 0.2}
 	rows := []int32{0}
+	norm, heads := &engine.Norm{Gain: gain, Eps: 1e-5}, mustTensor(t, b, numbers(8, 32), 1, 32)
+	q, k, v := mustTensor(t, b, nil, 1, 64), mustTensor(t, b, nil, 1, 64), mustTensor(t, b, nil, 1, 64)
+	to := []engine.Projection{{Y: q, W: w}, {Y: k, W: w}, {Y: v, W: w}}
+	gate := &engine.GateSpec{Gate: w, Up: w}
+	roped := &engine.RopeStoreSpec{QNorm: heads, KNorm: heads, Eps: 1e-5}
+	scratch := &engine.Scratch{Row: mustTensor(t, b, nil, 1, 64), Gate: mustTensor(t, b, nil, 1, 64)}
+	fused := engine.FusedOf(b)
 	pass := func() {
 		step.Serial = engine.NextSerial()
 		b.Embed(x, step, engine.ByID, w, 1)
@@ -34,6 +41,12 @@ func layer(t testing.TB) (b *Backend, queue func(), launches uint64) {
 		b.Attend(y, x, kv, step, spec)
 		b.Residual(x, x, y)
 		b.Gather(y, x, rows)
+
+		fused.Project(x, norm, to, scratch)
+		fused.RopeStore(kv, q, k, v, step, roped)
+		fused.Accumulate(x, q, w, gain, norm, scratch)
+		fused.Gate(y, x, norm, gate, scratch)
+		fused.Accumulate(x, y, w, gain, nil, scratch)
 	}
 	before := b.Launches()
 	pass() // compiles
@@ -54,8 +67,8 @@ func TestOperationsAllocateNothing(t *testing.T) { // alone: AllocsPerRun counts
 	if n := testing.AllocsPerRun(10, queue); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	if launches != 7 {
-		t.Errorf("%d launches for 7 operations on one token", launches)
+	if launches != 12 {
+		t.Errorf("%d launches for 12 operations on one token", launches)
 	}
 }
 
