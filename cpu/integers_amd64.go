@@ -141,14 +141,3 @@ func (a *activations) sumsOf(f format.Format) []float32 {
 	}
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(ints))), len(ints))
 }
-
-func quantizeOf(f func(q *int8, d, dsum *float32, neg, neg16 *int32, x *float32, blocks int)) func(a *activations, x []float32) {
-	return func(a *activations, x []float32) {
-		f(&a.Qs[0], &a.D[0], &a.dSums[0], &a.negative[0], &a.negative16[0], &x[0], len(a.D))
-		if a.planes == 1 { // for the formats whose products are plain Go
-			for i, s := range a.negative16 {
-				a.Sums[i] = int16(-s)
-			}
-		}
-	}
-}

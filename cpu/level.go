@@ -11,13 +11,9 @@ import (
 // level is a set of instructions that the inner loops are written for.
 type level int
 
-const (
-	generic     level = iota // plain Go
-	levelAVX2                // AVX2, FMA, F16C
-	levelAVX512              // these and AVX-512 F, BW, VL, DQ; VNNI where present
-)
-
-var levelNames = []string{generic: "generic", levelAVX2: "avx2", levelAVX512: "avx512"}
+// generic is plain Go. Levels above it belong to an architecture, each better than the one
+// before; levelNames are those of this one.
+const generic level = 0
 
 func (l level) String() string { return levelNames[l] }
 

@@ -2,6 +2,13 @@ package cpu
 
 import "github.com/klauspost/cpuid/v2"
 
+const (
+	levelAVX2   level = 1 + iota // AVX2, FMA, F16C
+	levelAVX512                  // these and AVX-512 F, BW, VL, DQ; VNNI where present
+)
+
+var levelNames = []string{generic: "generic", levelAVX2: "avx2", levelAVX512: "avx512"}
+
 func bestLevel() level {
 	switch {
 	case !supports(cpuid.AVX2, cpuid.FMA3, cpuid.F16C, cpuid.BMI2):

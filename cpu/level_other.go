@@ -1,6 +1,8 @@
-//go:build !amd64
+//go:build !amd64 && !arm64
 
 package cpu
+
+var levelNames = []string{generic: "generic"}
 
 func bestLevel() level { return generic }
 

@@ -1,50 +1,55 @@
-// Instructions that Go's assembler does not know, by their encodings in the Arm Architecture
-// Reference Manual (DDI 0487), operands in Go's order: sources, then the destination. m, n, s
-// and d are numbers of vector registers.
+// Instructions of Advanced SIMD that Go's assembler does not know, as words. The operands
+// stand in Go's order, the destination last, and are numbers of V registers. The encodings
+// are those of the Arm Architecture Reference Manual (DDI 0487), section C7.2.
 
-#define FMUL4S(m, n, d) WORD $(0x6E20DC00 | (m)<<16 | (n)<<5 | (d))   // d = n * m, 4 floats
-#define FADD4S(m, n, d) WORD $(0x4E20D400 | (m)<<16 | (n)<<5 | (d))   // d = n + m
-#define FSUB4S(m, n, d) WORD $(0x4EA0D400 | (m)<<16 | (n)<<5 | (d))   // d = n - m
-#define FADDP4S(m, n, d) WORD $(0x6E20D400 | (m)<<16 | (n)<<5 | (d))  // sums of neighbours, of n and then of m
-#define FADDPS(n, d) WORD $(0x7E30D800 | (n)<<5 | (d))                // lane 0 + lane 1
-#define FMAX4S(m, n, d) WORD $(0x4E20F400 | (m)<<16 | (n)<<5 | (d))
-#define FMIN4S(m, n, d) WORD $(0x4EA0F400 | (m)<<16 | (n)<<5 | (d))
-#define FCMGT4S(m, n, d) WORD $(0x6EA0E400 | (m)<<16 | (n)<<5 | (d))  // all ones where n > m
-#define FRINTN4S(n, d) WORD $(0x4E218800 | (n)<<5 | (d))              // to the nearest, ties to even
-#define FCVTZS4S(n, d) WORD $(0x4EA1B800 | (n)<<5 | (d))              // to int32
-#define SCVTF4S(n, d) WORD $(0x4E21D800 | (n)<<5 | (d))               // int32 to float
-#define FMLA4SBY(m, n, d) WORD $(0x4F801000 | (m)<<16 | (n)<<5 | (d)) // d += n * lane 0 of m
-#define FCVTL(n, d) WORD $(0x0E217800 | (n)<<5 | (d))                 // halves 0..3 to float
-#define FCVTL2(n, d) WORD $(0x4E217800 | (n)<<5 | (d))                // halves 4..7
-#define SHLL16(n, d) WORD $(0x2E613800 | (n)<<5 | (d))                // 16-bit lanes 0..3, shifted up by 16
-#define SHLL16B(n, d) WORD $(0x6E613800 | (n)<<5 | (d))               // lanes 4..7
-#define SXTL8(n, d) WORD $(0x0F08A400 | (n)<<5 | (d))                 // int8 lanes 0..7 to int16
-#define SXTL8B(n, d) WORD $(0x4F08A400 | (n)<<5 | (d))                // lanes 8..15
-#define SXTL16(n, d) WORD $(0x0F10A400 | (n)<<5 | (d))                // int16 lanes 0..3 to int32
-#define SXTL16B(n, d) WORD $(0x4F10A400 | (n)<<5 | (d))               // lanes 4..7
-#define SDOT(m, n, d) WORD $(0x4E809400 | (m)<<16 | (n)<<5 | (d))     // int32 lanes += products of 4 bytes each
-#define ADDV4S(n, d) WORD $(0x4EB1B800 | (n)<<5 | (d))                // sum of the int32 lanes
+// Four float32 numbers
+#define FADD4(m, n, d)    WORD $(0x4E20D400 | (m)<<16 | (n)<<5 | (d)) // d = n + m
+#define FSUB4(m, n, d)    WORD $(0x4EA0D400 | (m)<<16 | (n)<<5 | (d)) // d = n - m
+#define FMUL4(m, n, d)    WORD $(0x6E20DC00 | (m)<<16 | (n)<<5 | (d)) // d = n * m
+#define FDIV4(m, n, d)    WORD $(0x6E20FC00 | (m)<<16 | (n)<<5 | (d)) // d = n / m
+#define FMAX4(m, n, d)    WORD $(0x4E20F400 | (m)<<16 | (n)<<5 | (d)) // d = max(n, m), NaN if one is
+#define FMIN4(m, n, d)    WORD $(0x4EA0F400 | (m)<<16 | (n)<<5 | (d)) // d = min(n, m), NaN if one is
+#define FADDP4(m, n, d)   WORD $(0x6E20D400 | (m)<<16 | (n)<<5 | (d)) // d = n0+n1, n2+n3, m0+m1, m2+m3
+#define FCMGT4(m, n, d)   WORD $(0x6EA0E400 | (m)<<16 | (n)<<5 | (d)) // d = n > m, all bits of a lane
+#define FCMGE4(m, n, d)   WORD $(0x6E20E400 | (m)<<16 | (n)<<5 | (d)) // d = n >= m
+#define FMLAL4(m, i, n, d) WORD $(0x4F801000 | ((i)&1)<<21 | ((i)>>1)<<11 | (m)<<16 | (n)<<5 | (d)) // d += n * m[i]
+#define FMULL4(m, i, n, d) WORD $(0x4F809000 | ((i)&1)<<21 | ((i)>>1)<<11 | (m)<<16 | (n)<<5 | (d)) // d = n * m[i]
+#define FNEG4(n, d)       WORD $(0x6EA0F800 | (n)<<5 | (d))
+#define FABS4(n, d)       WORD $(0x4EA0F800 | (n)<<5 | (d))
+#define FRINTN4(n, d)     WORD $(0x4E218800 | (n)<<5 | (d))             // to the nearest whole number, ties to even
+#define FCVTNS4(n, d)     WORD $(0x4E21A800 | (n)<<5 | (d))             // the same, as int32
+#define SCVTF4(n, d)      WORD $(0x4E21D800 | (n)<<5 | (d))             // int32 to float32
+#define FCVTL(n, d)       WORD $(0x0E217800 | (n)<<5 | (d))             // float16 to float32, lanes 0..3
+#define FCVTL2(n, d)      WORD $(0x4E217800 | (n)<<5 | (d))             // lanes 4..7
+#define FCVTL2D(n, d)     WORD $(0x0E617800 | (n)<<5 | (d))             // float32 to float64, lanes 0 and 1
+#define FCVTL2D2(n, d)    WORD $(0x4E617800 | (n)<<5 | (d))             // lanes 2 and 3
+#define FADD2D(m, n, d)   WORD $(0x4E60D400 | (m)<<16 | (n)<<5 | (d))   // two float64 numbers
+#define FMAXV(n, d)       WORD $(0x6E30F800 | (n)<<5 | (d))             // the greatest of four lanes
+#define UMAXV(n, d)       WORD $(0x6EB0A800 | (n)<<5 | (d))             // of four uint32
 
-// HALF loads the binary16 number at p as a float32 into F(f), with R20 for its bits.
-#define HALF(p, f) \
-	MOVHU p, R20 \
-	FMOVS R20, f \
-	FCVTHS f, f
+// Integers
+#define SXTL8(n, d)       WORD $(0x0F08A400 | (n)<<5 | (d))             // int8 to int16, lanes 0..7
+#define SXTL8H(n, d)      WORD $(0x4F08A400 | (n)<<5 | (d))             // lanes 8..15
+#define SXTL16(n, d)      WORD $(0x0F10A400 | (n)<<5 | (d))             // int16 to int32, lanes 0..3
+#define SXTL16H(n, d)     WORD $(0x4F10A400 | (n)<<5 | (d))             // lanes 4..7
+#define SHLL16(n, d)      WORD $(0x2E613800 | (n)<<5 | (d))             // int16 times 2^16, as int32, lanes 0..3
+#define SHLL16H(n, d)     WORD $(0x6E613800 | (n)<<5 | (d))             // lanes 4..7
+#define SQXTN32(n, d)     WORD $(0x0E614800 | (n)<<5 | (d))             // int32 to int16, to lanes 0..3
+#define SQXTN32H(n, d)    WORD $(0x4E614800 | (n)<<5 | (d))             // to lanes 4..7
+#define SQXTN16(n, d)     WORD $(0x0E214800 | (n)<<5 | (d))             // int16 to int8, to lanes 0..7
+#define SQXTN16H(n, d)    WORD $(0x4E214800 | (n)<<5 | (d))             // to lanes 8..15
+#define SADDLV16(n, d)    WORD $(0x4E703800 | (n)<<5 | (d))             // the sum of eight int16, as int32
+#define SADDLV8(n, d)     WORD $(0x4E303800 | (n)<<5 | (d))             // the sum of sixteen int8, as int16
+#define SMULL(m, n, d)    WORD $(0x0E20C000 | (m)<<16 | (n)<<5 | (d))   // int16 = int8 * int8, lanes 0..7
+#define SMULL2(m, n, d)   WORD $(0x4E20C000 | (m)<<16 | (n)<<5 | (d))   // lanes 8..15
+#define SADALP(n, d)      WORD $(0x4E606800 | (n)<<5 | (d))             // int32 += sums of two int16
+#define SDOT(m, n, d)     WORD $(0x4E809400 | (m)<<16 | (n)<<5 | (d))   // int32 += sums of four int8 products (FEAT_DotProd)
 
-// FLOATS makes floats of the 16 signed bytes of s: a, b, c, d = scale * bytes 0..3, 4..7, 8..11,
-// 12..15, with scale in all lanes of V30. s must be none of the four.
-#define FLOATS(s, a, b, c, d) \
-	SXTL8(s, a) \
-	SXTL8B(s, c) \
-	SXTL16B(a, b) \
-	SXTL16(a, a) \
-	SXTL16B(c, d) \
-	SXTL16(c, c) \
-	SCVTF4S(a, a) \
-	SCVTF4S(b, b) \
-	SCVTF4S(c, c) \
-	SCVTF4S(d, d) \
-	FMUL4S(30, a, a) \
-	FMUL4S(30, b, b) \
-	FMUL4S(30, c, c) \
-	FMUL4S(30, d, d)
+// d += sums of four products of the bytes of m and n. With FEAT_DotProd an instruction, without
+// it four, which need V28 and V29. No product of a number from -128 to 127 with one from -127
+// to 127 is too great for 16 bits.
+#define DOT_SDOT(m, n, d)  SDOT(m, n, d)
+#define DOT_SMULL(m, n, d) SMULL(m, n, 28); SMULL2(m, n, 29); SADALP(28, d); SADALP(29, d)
+
+// The number n, known when the program is written, in all lanes of d. R10 is lost.
+#define CONST4(bits, d)   MOVW $(bits), R10; VDUP R10, d.S4

@@ -1,17 +1,28 @@
 package simd
 
-// Tile1x1NEON is *y += sum_i x[i]*w[i] for n numbers.
-//
-//go:noescape
-func Tile1x1NEON(y, x, w *float32, n int)
+// TileMxNFNEON is y[t*stride+j] = sum_i x[t*k+i]*w[j*k+i] for M rows of x and N of w in format
+// F. All sum in one order; see tile_arm64.s.
 
-// Tile1x4NEON is y[j] += sum_i x[i]*w[j*k+i] for n numbers of 4 rows of w.
-//
 //go:noescape
-func Tile1x4NEON(y, x, w *float32, k, n int)
+func Tile1x4F32NEON(y *float32, stride int, x, w *float32, k int)
 
-// Tile2x4NEON is y[t*stride+j] += sum_i x[t*k+i]*w[j*k+i] for n numbers of 2 rows of x and 4
-// of w.
-//
 //go:noescape
-func Tile2x4NEON(y *float32, stride int, x, w *float32, k, n int)
+func Tile1x1F32NEON(y *float32, stride int, x, w *float32, k int)
+
+//go:noescape
+func Tile2x4F32NEON(y *float32, stride int, x, w *float32, k int)
+
+//go:noescape
+func Tile2x1F32NEON(y *float32, stride int, x, w *float32, k int)
+
+//go:noescape
+func Tile1x4F16NEON(y *float32, stride int, x *float32, w *uint16, k int)
+
+//go:noescape
+func Tile1x1F16NEON(y *float32, stride int, x *float32, w *uint16, k int)
+
+//go:noescape
+func Tile1x4BF16NEON(y *float32, stride int, x *float32, w *uint16, k int)
+
+//go:noescape
+func Tile1x1BF16NEON(y *float32, stride int, x *float32, w *uint16, k int)
