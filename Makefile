@@ -22,7 +22,7 @@ TAGS :=
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench ptx-report mutate gpu-check cross fuzz clean
+.PHONY: help build run test race arm64 asm lint bench ptx-report mutate gpu-check cross fuzz clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,13 @@ test: ## run all tests
 
 race: ## run the tests of concurrent packages under the race detector (needs gcc)
 	CGO_ENABLED=1 $(GO) test -race -short $(TAGS) $(CONCURRENT)
+
+arm64: ## run the CPU backend's tests on an emulated arm64, with and without FEAT_DotProd (needs qemu-user)
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -exec 'qemu-aarch64 -cpu max' ./cpu
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -run 'Quantize|Dot|Panel|Level' -exec 'qemu-aarch64 -cpu cortex-a53' ./cpu
+
+asm: ## see that the amd64 assembly is what its generator writes
+	cd cpu/internal/asmgen && CGO_ENABLED=0 GOFLAGS=-mod=mod $(GO) test .
 
 lint: ## gofmt, go vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { echo 'not gofmt-clean:'; gofmt -l .; exit 1; }
