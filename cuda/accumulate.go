@@ -14,7 +14,7 @@ func (b *Backend) Accumulate(x, h engine.Tensor, weight engine.Weight, bias engi
 	const op = "Accumulate"
 	engine.CheckAccumulate(x, h, weight, bias, norm, s)
 	w := b.ownWeight(op, weight)
-	if x.Rows() > b.matvecRows(w.Format()) || norm != nil && !normFits(norm, x.Cols()) {
+	if !b.few(x.Rows(), w.Format()) || norm != nil && !normFits(norm, x.Cols()) {
 		b.Linear(s.Row, h, weight, bias)
 		b.normed(s.Row, norm, s)
 		b.Residual(x, x, s.Row)

@@ -28,6 +28,7 @@ type Backend struct {
 	sampler  sampler
 	lists    buffer // Gather's rows, Attend's rows of weights
 	products products
+	int8     bool   // activations are rounded for quantised weights
 	counters buffer // zeros, see zeroCounters
 	parts    buffer // results of parts of Attend and TopK, before they are merged
 	ops      operations

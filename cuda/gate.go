@@ -15,7 +15,7 @@ func (b *Backend) Gate(y, x engine.Tensor, norm *engine.Norm, spec *engine.GateS
 	engine.CheckGate(y, x, norm, spec, s)
 	up := b.ownWeight(op, spec.Up)
 	one := spec.Act == engine.ActGELU
-	if x.Rows() > b.matvecRows(up.Format()) || !one && spec.Gate.Format() != up.Format() {
+	if !b.few(x.Rows(), up.Format()) || !one && spec.Gate.Format() != up.Format() {
 		b.gateMany(y, x, norm, spec, s)
 		return
 	}
@@ -35,7 +35,7 @@ func (b *Backend) Gate(y, x engine.Tensor, norm *engine.Norm, spec *engine.GateS
 func (b *Backend) gateMany(y, x engine.Tensor, norm *engine.Norm, spec *engine.GateSpec, s *engine.Scratch) {
 	const op = "Gate"
 	h := b.normed(x, norm, s)
-	if x.Rows() <= b.matvecRows(spec.Up.Format()) { // a gate of another format
+	if b.few(x.Rows(), spec.Up.Format()) { // a gate of another format
 		b.Linear(y, h, spec.Up, spec.UpBias)
 		b.Linear(s.Gate, h, spec.Gate, spec.GateBias)
 	} else {

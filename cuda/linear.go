@@ -3,21 +3,43 @@
 package cuda
 
 import (
+	"strings"
+
 	"github.com/potion-engine/potion/cuda/repack"
 	"github.com/potion-engine/potion/engine"
+	"github.com/potion-engine/potion/engine/format"
 )
 
 // weightKernels are the kernels that read weights of one format.
 type weightKernels struct {
 	embed, matvec, matmul *kernel
+	matvecInt8            *kernel // found when it is first asked for
 }
+
+// rounds says whether activations are rounded to int8 for weights of a format.
+func (b *Backend) rounds(f format.Format) bool { return b.int8 && f.BlockLen() > 1 }
+
+// matvecKernel is matvec_<format> or matvec_<format>_int8.
+func (b *Backend) matvecKernel(f format.Format) *kernel {
+	k := b.ops.weights[f]
+	if !b.rounds(f) {
+		return k.matvec
+	}
+	if k.matvecInt8 == nil {
+		k.matvecInt8 = b.kernel("matvec_" + strings.ToLower(f.String()) + "_int8")
+	}
+	return k.matvecInt8
+}
+
+// few says whether t rows with weights of a format are multiplied one by one, by matvec_*.
+func (b *Backend) few(t int, f format.Format) bool { return t <= b.matvecRows(f) || b.rounds(f) }
 
 // Linear launches matvec_<format of the weight> for few rows, matmul_<format> for many.
 func (b *Backend) Linear(y, x engine.Tensor, weight engine.Weight, bias engine.Tensor) {
 	const op = "Linear"
 	engine.CheckLinear(y, x, weight, bias)
 	w := b.ownWeight(op, weight)
-	if x.Rows() > b.matvecRows(w.Format()) {
+	if !b.few(x.Rows(), w.Format()) {
 		b.matmulInto(op, y, x, w, optional(op, "bias", bias))
 		return
 	}
@@ -74,7 +96,7 @@ func (b *Backend) matvec(c *matvecCall) {
 	a.add(c.bias[:]...)
 	a.add(gain, shift, uint64(c.rows(0)), uint64(c.rows(1)), uint64(c.rows(2)), uint64(w.Cols()),
 		uint64(l.Parts), uint64(l.Rows), uint64(l.Abreast), uint64(c.verb), kind, eps)
-	b.launch(b.ops.weights[w.Format()].matvec, l.Grid[0], l.Grid[1], 1, 0, a.list()...)
+	b.launch(b.matvecKernel(w.Format()), l.Grid[0], l.Grid[1], 1, 0, a.list()...)
 }
 
 // normed queues the norm of many rows, for products that follow it: x itself, or s.Row.

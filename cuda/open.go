@@ -52,6 +52,7 @@ func open(o Options) (*Backend, error) {
 	}
 	b := newBackend(d, info, l)
 	b.products.plain = o.Float32Products
+	b.int8 = o.Int8Activations
 	return b, nil
 }
 

@@ -17,6 +17,11 @@ type Options struct {
 	// are rounded to f16 (bf16 for BF16 weights) and quantised weights to f16.
 	Float32Products bool
 
+	// Int8Activations lets products with quantised weights round activations to integers of 8
+	// bits (package format, activations.go): faster where instructions, not memory, are the
+	// limit, and less exact.
+	Int8Activations bool
+
 	// Emulated asks for a device in software instead of a GPU. A process uses GPUs or
 	// emulated devices, not both.
 	Emulated bool

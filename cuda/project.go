@@ -9,7 +9,7 @@ import "github.com/potion-engine/potion/engine"
 func (b *Backend) Project(x engine.Tensor, norm *engine.Norm, to []engine.Projection, s *engine.Scratch) {
 	const op = "Project"
 	engine.CheckProject(x, norm, to, s)
-	if x.Rows() > b.matvecRows(to[0].W.Format()) {
+	if !b.few(x.Rows(), to[0].W.Format()) {
 		rows := b.manyRows(op, b.normed(x, norm, s))
 		for i := range to {
 			rows.multiply(to[i].Y, b.ownWeight(op, to[i].W), optional(op, "bias", to[i].Bias))

@@ -49,11 +49,18 @@ func (c codec) loadX() string {
 			t.each(o, n, "fma.rn.f32 %%x%[1]d, %%g%[2]d, %%deviation, %%x%[1]d;")
 		}
 		t.line("HAVE_X%d:", from)
+		if c.int8 {
+			t.roundX(from / 32)
+		}
 	}
 	if c.isFloat() {
 		t.line("}")
 	}
-	c.sumX(t)
+	if c.int8 {
+		c.sumInt8(t)
+	} else {
+		c.sumX(t)
+	}
 	return t.String()
 }
 

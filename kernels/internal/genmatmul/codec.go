@@ -17,6 +17,7 @@ type codec struct {
 	picture  []string // what is in a record
 	origin   int      // the code that stands for 0
 	bits     int      // of a code, if matvec puts it into the upper bits of a mantissa
+	int8     bool     // matvec with activations rounded to int8, see rounded
 	sums     int      // matvec needs the sum of every so many x of a unit; 0 if none
 
 	row   func(c codec, t *text, set string) // matvec: partial sum of one row from register set

@@ -39,18 +39,28 @@ func generate(dir string) error {
 		return err
 	}
 	for _, c := range codecs() {
-		for op, data := range map[string]any{"matvec": newMatvec(c), "matmul": newTile(c), "embed": newTile(c)} {
+		files := []file{{"matvec", "", newMatvec(c)}, {"matmul", "", newTile(c)}, {"embed", "", newTile(c)}}
+		if !c.isFloat() {
+			files = append(files, file{"matvec", "_int8", newMatvec(c.rounded())})
+		}
+		for _, f := range files {
 			var b strings.Builder
-			if err := all.ExecuteTemplate(&b, op+".ptx.tmpl", data); err != nil {
+			if err := all.ExecuteTemplate(&b, f.op+".ptx.tmpl", f.data); err != nil {
 				return err
 			}
-			name := op + "_" + strings.ToLower(c.format) + ".ptx"
+			name := f.op + "_" + strings.ToLower(c.format) + f.variant + ".ptx"
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(layOut(prune(b.String()))), 0o644); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// file is a frame, what its file's name has behind the format, and the frame's data.
+type file struct {
+	op, variant string
+	data        any
 }
 
 // commentColumn is where comments beside instructions begin, if there is room.

@@ -22,8 +22,12 @@ type matvec struct {
 }
 
 func newMatvec(c codec) matvec {
+	name, theme := c.format, ""
+	if c.int8 {
+		name, theme = name+"_int8", int8Theme
+	}
 	return matvec{
-		Float: c.isFloat(), Name: strings.ToLower(c.format), Format: c.format, Subtest: c.format, Picture: pictureLines(c),
+		Float: c.isFloat(), Name: strings.ToLower(name), Format: c.format, Subtest: name, Picture: pictureLines(c), Theme: theme,
 		BlockLen: c.blockLen, Unit: c.unit, Last: c.unit - 1, Depth: c.depth, DepthBytes: cellRow * c.depth,
 		Planes: c.planes, LastPlane: len(c.planes) - 1, BytesPerNumber: bytesPerNumber(c),
 		Registers: c.registers(), Strides: c.matvecStrides(), Prepare: c.prepare(), Units: c.unitCount(),
@@ -84,6 +88,8 @@ func (c codec) registers() string {
 		t.line("%s // row %d ahead", strings.Join(decl, " "), i)
 	}
 	switch {
+	case c.int8:
+		c.registersInt8(t)
 	case c.format == "F32":
 	case c.isFloat():
 		t.line(".reg .b32 %%v<2>; .reg .b16 %%lo, %%hi;")
@@ -130,7 +136,7 @@ func (c codec) matvecStrides() string {
 // prepare sets what stays the same.
 func (c codec) prepare() string {
 	t := &text{}
-	if !c.isFloat() {
+	if !c.isFloat() && !c.int8 {
 		t.line("mov.b32 %%two23, 0x4B000000;")
 		t.line("mov.f32 %%origin, %s; // 2^23 + %d", float(float32(1<<23+c.origin)), c.origin)
 		t.line("mov.b32 %%top, 0x%08X; // the upper byte of 2^%d", c.mantissa().top<<24, c.bits)

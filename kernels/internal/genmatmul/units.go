@@ -15,6 +15,9 @@ type mantissa struct {
 }
 
 func (c codec) mantissa() mantissa {
+	if c.int8 {
+		return mantissa{} // codes stay integers
+	}
 	exponent := 127 + c.bits
 	return mantissa{exponent >> 1, exponent & 1, 7 - c.bits}
 }
@@ -225,7 +228,7 @@ func rowBF16(_ codec, t *text, set string) {
 func (c codec) explain() string {
 	t := &text{}
 	switch {
-	case c.isFloat():
+	case c.isFloat(), c.int8:
 	case c.bits == 0:
 		t.line("// Four codes at a time: c = code + 128 of four neighbouring numbers, one to a byte. Put under the")
 		t.line("// exponent of 2^23, a byte is the float32 2^23 + code + 128; subtracting origin is exact. The scale")
