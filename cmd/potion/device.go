@@ -60,13 +60,15 @@ func openDeviceFor(c *cli.Context, float32 bool) (engine.Backend, error) {
 	if required && d.kind != "auto" && d.kind != "cuda" {
 		return nil, usage("--require-gpu and --device %s exclude each other", d.kind)
 	}
+	gpu := cuda.Options{Device: d.number, Float32Products: float32, Int8Activations: o.Activations == cpu.Int8}
 	switch d.kind {
 	case "cpu":
 		return checked(cpu.New(o))
 	case "emulated":
-		return checked(cuda.Open(cuda.Options{Emulated: true, Float32Products: float32}))
+		gpu.Emulated = true
+		return checked(cuda.Open(gpu))
 	}
-	b, err := cuda.Open(cuda.Options{Device: d.number, Float32Products: float32})
+	b, err := cuda.Open(gpu)
 	if err == nil {
 		return b, nil
 	}
