@@ -32,7 +32,7 @@ func (b *Backend) matvecKernel(f format.Format) *kernel {
 }
 
 // few says whether t rows with weights of a format are multiplied one by one, by matvec_*.
-func (b *Backend) few(t int, f format.Format) bool { return t <= b.matvecRows(f) || b.rounds(f) }
+func (b *Backend) few(t int, f format.Format) bool { return t <= b.matvecRows(f) }
 
 // Linear launches matvec_<format of the weight> for few rows, matmul_<format> for many.
 func (b *Backend) Linear(y, x engine.Tensor, weight engine.Weight, bias engine.Tensor) {

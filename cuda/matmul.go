@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"math"
 	"strings"
 
 	"github.com/potion-engine/potion/engine"
@@ -17,12 +18,13 @@ const matmulTile = 64
 type products struct {
 	plain   bool // no tensor cores, whatever the device has
 	kernels [formats]*tensorKernels
-	staged  buffer // rows of x in half precision
+	staged  buffer // rows of x in half precision or as integers
 }
 
 // tensorKernels are the kernels for weights of one format that use tensor cores.
 type tensorKernels struct {
 	stage, stageFew, few *kernel
+	stageInt8, int8      *kernel            // of a format with scales
 	tiles                map[string]*kernel // by the ending of matmul_FORMAT
 	scaled               bool               // staged rows have a power of two each
 }
@@ -45,6 +47,9 @@ func (b *Backend) tensor(f format.Format) *tensorKernels {
 	for _, ending := range kernels.TensorEndings() {
 		k.tiles[ending] = b.kernel("matmul_" + name + ending)
 	}
+	if f.BlockLen() > 1 {
+		k.stageInt8, k.int8 = b.kernel("stage_s8"), b.kernel("matmul_"+name+"_s8")
+	}
 	b.products.kernels[f] = k
 	return k
 }
@@ -55,12 +60,14 @@ func (b *Backend) readyProducts(f format.Format) error {
 	if k == nil {
 		return nil
 	}
+	need := []*kernel{k.stage, k.stageFew, k.few}
 	for _, kernel := range k.tiles {
-		if err := b.ready(kernel); err != nil {
-			return err
-		}
+		need = append(need, kernel)
 	}
-	for _, kernel := range []*kernel{k.stage, k.stageFew, k.few} {
+	if b.rounds(f) {
+		need = []*kernel{k.stageInt8, k.int8}
+	}
+	for _, kernel := range need {
 		if err := b.ready(kernel); err != nil {
 			return err
 		}
@@ -69,9 +76,13 @@ func (b *Backend) readyProducts(f format.Format) error {
 }
 
 // matvecRows is up to how many rows are multiplied one by one, with matvec_*: without tensor
-// cores more, because a tile of the plain matmul_* computes 64 rows whether they are there or not.
+// cores more, because a tile of the plain matmul_* computes 64 rows whether they are there or
+// not, and all with integers, which matmul_* does not have.
 func (b *Backend) matvecRows(f format.Format) int {
-	if b.tensor(f) == nil {
+	switch tensor := b.tensor(f) != nil; {
+	case b.rounds(f) && !tensor:
+		return math.MaxInt
+	case b.rounds(f) || !tensor:
 		return 8
 	}
 	return kernels.MatvecRows
@@ -91,8 +102,9 @@ type manyRows struct {
 	x       engine.Tensor
 	stage   *kernel // that has run, nil for none
 	log     int     // its parameter
-	h       uint64  // what it wrote
+	h       uint64  // what it wrote: x, and what it was scaled by
 	unscale uint64
+	sums    uint64 // of stage_s8
 }
 
 // manyRows is x for products with it: products with several weights follow each other with
@@ -111,6 +123,10 @@ func (r *manyRows) multiply(y engine.Tensor, w *weight, bias uint64) {
 		a.planes(w)
 		a.add(bias, uint64(w.Rows()), uint64(w.Cols()), uint64(t))
 		b.launch(b.ops.weights[w.Format()].matmul, ceilDiv(w.Rows(), matmulTile), ceilDiv(t, matmulTile), 1, 0, a.list()...)
+		return
+	}
+	if b.rounds(w.Format()) {
+		r.multiplyInt8(k, y, w, bias)
 		return
 	}
 	var strides [maxPlanes]int
@@ -133,6 +149,43 @@ func (r *manyRows) multiply(y engine.Tensor, w *weight, bias uint64) {
 		kernel = k.tiles[p.Ending]
 	}
 	b.launch(kernel, p.Grid[0], p.Grid[1], p.Grid[2], uint32(p.Shared), a.list()...)
+}
+
+// multiplyInt8 is multiply with x in integers.
+func (r *manyRows) multiplyInt8(k *tensorKernels, y engine.Tensor, w *weight, bias uint64) {
+	b, t, f := r.b, r.x.Rows(), w.Format()
+	if !r.bringInt8(k, kernels.SumLog(f)) {
+		return
+	}
+	a := b.arguments.none()
+	a.add(address(r.op, "y", y), r.h, r.unscale)
+	if kernels.Minima(f) {
+		a.add(r.sums)
+	}
+	a.planes(w)
+	a.add(bias, uint64(w.Rows()), uint64(w.Cols()), uint64(t))
+	grid := kernels.Int8Grid(w.Rows(), t)
+	b.launch(k.int8, grid[0], grid[1], grid[2], 0, a.list()...)
+}
+
+// bringInt8 queues the rounding of x to integers with sums of 2^log of them, unless it was done
+// for the product before.
+func (r *manyRows) bringInt8(k *tensorKernels, log int) bool {
+	b, t, cols := r.b, r.x.Rows(), r.x.Cols()
+	if r.stage == k.stageInt8 && r.log == log {
+		return true
+	}
+	rows, padded := kernels.Staged(t, cols)
+	numbers := int64(rows) * int64(padded)
+	if err := b.reserve(&b.products.staged, numbers+numbers/32*4+numbers>>log*4); err != nil {
+		b.fail(err)
+		return false
+	}
+	r.stage, r.log, r.h = k.stageInt8, log, b.products.staged.addr
+	r.unscale = r.h + uint64(numbers)
+	r.sums = r.unscale + uint64(numbers/32*4)
+	b.launch(k.stageInt8, rows, 1, 1, 0, r.h, r.unscale, r.sums, address(r.op, "x", r.x), uint64(cols), uint64(t), uint64(log))
+	return true
 }
 
 // bring queues the rounding of x to half precision, unless it was done for the product before.

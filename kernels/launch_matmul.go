@@ -91,3 +91,26 @@ func FewShared(f format.Format, strides []int) int {
 	}
 	return bytes
 }
+
+// Int8Grid is the grid of matmul_*_s8.
+func Int8Grid(n, t int) [3]int { return [3]int{ceilDiv(n, 128), ceilDiv(t, 64), 1} }
+
+// Minima says whether a format's numbers have something added to scale * code: then
+// matmul_FORMAT_s8 takes the sums of x.
+func Minima(f format.Format) bool {
+	switch f {
+	case format.Q4_1, format.Q5_1, format.Q2_K, format.Q4_K, format.Q5_K:
+		return true
+	}
+	return false
+}
+
+// SumLog is the parameter log of stage_s8 for a format: log2 of how many numbers of w share
+// their scale, 16 at the least.
+func SumLog(f format.Format) int {
+	switch f {
+	case format.Q2_K, format.Q3_K, format.Q6_K:
+		return 4
+	}
+	return 5
+}

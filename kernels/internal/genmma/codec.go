@@ -21,7 +21,8 @@ type codec struct {
 	origin   int                         // the code that stands for 0
 	minima   bool                        // there is something to add
 	quad     func(r namer, i int) string // puts codes 4i..4i+3 into %c, one to a byte
-	scales   func(t *text, eight int)    // matmul, before piece `eight` of a turn: sets %scale (and %min) if they change there
+	scales   func(t *text, eight int)    // matmul, before piece `eight` of a turn: sets the scale (and minimum) if they change there
+	wide     bool                        // scales sets %df (and %mf), else %scale (and %min)
 	advance  []string                    // matmul, after a turn
 	regs     []string
 
@@ -116,6 +117,33 @@ func (c codec) eight(t *text, r namer, i int, h half) {
 		} else {
 			t.line("mul.rn.f16x2 %s, %s, %s; mul.rn.f16x2 %s, %s, %s;", a, a, h.scale, b, b, h.scale)
 		}
+	}
+}
+
+// fresh says whether a scale begins at piece `eight` of a turn.
+func (c codec) fresh(eight int) bool { return eight == 0 || eight == 2 && c.unit == 64 }
+
+// halfScales sets %scale and %min, twice the same f16, before piece `eight`.
+func (c codec) halfScales(t *text, eight int) {
+	c.scales(t, eight)
+	if !c.fresh(eight) || !c.wide {
+		return
+	}
+	t.line("cvt.rn.f16x2.f32 %%scale, %%df, %%df;")
+	if c.minima {
+		t.line("cvt.rn.f16x2.f32 %%min, %%mf, %%mf;")
+	}
+}
+
+// floatScales sets %df and %mf.
+func (c codec) floatScales(t *text, eight int) {
+	c.scales(t, eight)
+	if !c.fresh(eight) || c.wide {
+		return
+	}
+	t.line("mov.b32 {%%lo, %%hi}, %%scale; cvt.f32.f16 %%df, %%lo;")
+	if c.minima {
+		t.line("mov.b32 {%%lo, %%hi}, %%min; cvt.f32.f16 %%mf, %%lo;")
 	}
 }
 

@@ -68,7 +68,7 @@ func codecs() []codec {
 				"s        u8  [N, K/16]  low nibble scale, high nibble minimum of 16 numbers",
 				"dm       f16 [N, K/256, 2]  d, dm",
 			},
-			quad: func(r namer, i int) string { return pairs(r("q", i/4), i) }, scales: twoOfQ2_K,
+			quad: func(r namer, i int) string { return pairs(r("q", i/4), i) }, scales: twoOfQ2_K, wide: true,
 			advance: append(codesOf64(), scalesOf64()...), regs: []string{".reg .b32 %two;"},
 		},
 		{
@@ -82,7 +82,7 @@ func codecs() []codec {
 				"s        16 bytes [N, K/256]  bits 6j..6j+5 scale + 32 of 16 numbers, j < 16; f16 d; 2 bytes 0",
 			},
 			quad:   func(r namer, i int) string { return pairs(r("q", i/4), i) + more(r("h", i/8), i, 1, 2) },
-			scales: twoOfQ3_K, advance: append(append(codesOf64(), "mov.b32 %h0, %h1;"), sixBitTurns...),
+			scales: twoOfQ3_K, wide: true, advance: append(append(codesOf64(), "mov.b32 %h0, %h1;"), sixBitTurns...),
 			regs: []string{".reg .b32 %two;"},
 		},
 		{
@@ -90,14 +90,14 @@ func codecs() []codec {
 			ofRow:   fewSixBits,
 			value:   "w = d * scale * code - dm * minimum",
 			picture: []string{nibblePicture, scaleMinPicture},
-			quad:    fourBits, scales: sixBitScaleAndMin, advance: twelveBitTurn,
+			quad:    fourBits, scales: sixBitScaleAndMin, wide: true, advance: twelveBitTurn,
 		},
 		{
 			format: "Q5_K", blockLen: 256, unit: 32, planes: []plane{q, high, record}, minima: true,
 			ofRow:   bothOfRow(fewHigh, fewSixBits),
 			value:   "w = d * scale * code - dm * minimum",
 			picture: []string{nibblePicture, bitPicture, scaleMinPicture},
-			quad:    fiveBits, scales: both(ownHigh, sixBitScaleAndMin), advance: append(advanceTwo("h"), twelveBitTurn...),
+			quad:    fiveBits, scales: both(ownHigh, sixBitScaleAndMin), wide: true, advance: append(advanceTwo("h"), twelveBitTurn...),
 			regs: []string{".reg .b32 %high0;"},
 		},
 		{
@@ -116,7 +116,7 @@ func codecs() []codec {
 			quad: func(r namer, i int) string {
 				return nibbles(r(fmt.Sprintf("q%d_", i/8), i%8/2), i) + more(r("h", i/4), i, 2, 4)
 			},
-			scales: twoOfQ6_K,
+			scales: twoOfQ6_K, wide: true,
 			advance: append([]string{
 				"mov.b32 %q0_0, %q1_0; mov.b32 %q0_1, %q1_1; mov.b32 %q0_2, %q1_2; mov.b32 %q0_3, %q1_3;",
 				"mov.b32 %h0, %h2; mov.b32 %h1, %h3;",

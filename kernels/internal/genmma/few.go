@@ -171,7 +171,7 @@ func (f *few) chunk(t *text, c codec, set int) {
 		}
 	}
 	for i := range f.pieces() {
-		if i%4 == 0 {
+		if i%f.group() == 0 {
 			f.loadX(t, i)
 		}
 		if !f.Quant {
@@ -207,15 +207,23 @@ func (f *few) chunk(t *text, c codec, set int) {
 	}
 }
 
-// loadX loads four pieces of x, of the second eight rows only if there are some.
+// group is how many pieces of x are loaded at a time: as many as there are registers for.
+func (f *few) group() int {
+	if f.Unit == 64 {
+		return 2
+	}
+	return 4
+}
+
+// loadX loads a group of pieces of x, of the second eight rows only if there are some.
 func (f *few) loadX(t *text, from int) {
-	t.line("mul.wide.u32 %%offset, %%chunk, %d; add.u64 %%at, %%x, %%offset; // pieces %d..%d of x", 512*f.pieces(), from, from+3)
-	for i := range 4 {
+	t.line("mul.wide.u32 %%offset, %%chunk, %d; add.u64 %%at, %%x, %%offset; // pieces %d..%d of x", 512*f.pieces(), from, from+f.group()-1)
+	for i := range f.group() {
 		t.line("ld.global.nc.v4.b32 {%s}, [%%at+%d];", list("%x", 4*i, 4), 512*(from+i))
 	}
 	t.line("@!%%both bra ONE_%s;", f.here(t))
 	t.line("add.u64 %%at, %%at, %%second;")
-	for i := range 4 {
+	for i := range f.group() {
 		t.line("ld.global.nc.v4.b32 {%s}, [%%at+%d];", list("%z", 4*i, 4), 512*(from+i))
 	}
 	t.line("ONE_%s:", f.here(t))
@@ -232,7 +240,7 @@ func (f *few) multiply(t *text, piece int, a, b string, set int) {
 		if tile == 1 {
 			t.line("@!%%both bra ONE_%s;", f.here(t))
 		}
-		at := 4 * (piece % 4)
+		at := 4 * (piece % f.group())
 		for k, fragment := range []string{a, b} {
 			sum := list("%sum", 8*tile+4*k, 4)
 			t.line("%s {%s}, {%s}, {%s}, {%s};", op, sum, fragment, list(x, at+2*k, 2), sum)

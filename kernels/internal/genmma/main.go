@@ -70,6 +70,14 @@ func files() (map[string]string, error) {
 			return nil, err
 		}
 	}
+	for _, m := range int8Matmuls() {
+		if err := add(m.Entry, "int8", &m); err != nil {
+			return nil, err
+		}
+	}
+	if err := add("stage_s8", "int8stage", stage{}); err != nil {
+		return nil, err
+	}
 	for _, f := range fews() {
 		if err := add("matfew_"+f.Name, "few", f); err != nil {
 			return nil, err
@@ -100,6 +108,14 @@ func fews() []few {
 	list := []few{newFew("f16", nil), newFew("bf16", nil)}
 	for _, c := range codecs() {
 		list = append(list, newFew("", &c))
+	}
+	return list
+}
+
+func int8Matmuls() []int8Matmul {
+	var list []int8Matmul
+	for _, c := range codecs() {
+		list = append(list, newInt8(&c, shape{TileN: 128, TileT: 64, WarpsN: 4, WarpsT: 2, Blocks: 2}))
 	}
 	return list
 }

@@ -87,7 +87,7 @@ func (m *matmul) quantised(c codec) {
 	m.Half = c.share()
 	turn := &text{}
 	for i := range 4 {
-		c.scales(turn, i)
+		c.halfScales(turn, i)
 		c.eight(turn, first, i, half{"%w", "%scale", "%min"})
 		turn.line("st.shared.v4.b32 [%%w_put%d], {%%w0, %%w1, %%w2, %%w3};", i)
 	}

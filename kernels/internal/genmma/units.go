@@ -34,7 +34,8 @@ func pairs(word string, i int) string {
 	return fmt.Sprintf("shr.u32 %%c, %s, %d; and.b32 %%c, %%c, 0x03030303;", word, i%4*2)
 }
 
-// Scales, as a pair of the same f16. %odd is true in the thread of the second record.
+// Scales of matmul: pairs of the same f16 where they are stored so, else %df and %mf in f32 (see
+// codec.wide). %odd is true in the thread of the second record.
 
 // both does two things before the first piece.
 func both(a, b func(t *text, eight int)) func(t *text, eight int) {
@@ -79,8 +80,8 @@ func sixBitScaleAndMin(t *text, eight int) {
 	}
 	t.line("shr.u32 %%c, %%s1, %%half; // scale | minimum << 6")
 	t.line("mov.b32 {%%lo, %%hi}, %%s0; cvt.f32.f16 %%df, %%lo; cvt.f32.f16 %%mf, %%hi;")
-	t.line("and.b32 %%e, %%c, 63; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%df, %%df, %%sf; cvt.rn.f16x2.f32 %%scale, %%df, %%df; // d * scale")
-	t.line("bfe.u32 %%e, %%c, 6, 6; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%mf, %%mf, %%sf; neg.f32 %%mf, %%mf; cvt.rn.f16x2.f32 %%min, %%mf, %%mf; // -dm * minimum")
+	t.line("and.b32 %%e, %%c, 63; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%df, %%df, %%sf; // d * scale")
+	t.line("bfe.u32 %%e, %%c, 6, 6; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%mf, %%mf, %%sf; neg.f32 %%mf, %%mf; // -dm * minimum")
 }
 
 var twelveBitTurn = []string{"shf.r.wrap.b32 %s1, %s1, %s2, 24; shf.r.wrap.b32 %s2, %s2, %s3, 24; shr.u32 %s3, %s3, 24; // the next two sub-blocks"}
@@ -110,8 +111,8 @@ func twoOfQ2_K(t *text, eight int) {
 		return
 	}
 	t.line("mov.b32 {%%lo, %%hi}, %%dm0; cvt.f32.f16 %%df, %%lo; cvt.f32.f16 %%mf, %%hi;")
-	t.line("and.b32 %%e, %%two, 15; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%df, %%df, %%sf; cvt.rn.f16x2.f32 %%scale, %%df, %%df; // d * scale")
-	t.line("bfe.u32 %%e, %%two, 4, 4; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%mf, %%mf, %%sf; neg.f32 %%mf, %%mf; cvt.rn.f16x2.f32 %%min, %%mf, %%mf; // -dm * minimum")
+	t.line("and.b32 %%e, %%two, 15; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%df, %%df, %%sf; // d * scale")
+	t.line("bfe.u32 %%e, %%two, 4, 4; cvt.rn.f32.u32 %%sf, %%e; mul.rn.f32 %%mf, %%mf, %%sf; neg.f32 %%mf, %%mf; // -dm * minimum")
 }
 
 // twoOfQ6_K: a byte is a signed scale.
@@ -125,7 +126,7 @@ func twoOfQ6_K(t *text, eight int) {
 	default:
 		return
 	}
-	t.line("cvt.rn.f32.s32 %%sf, %%e; cvt.f32.f16 %%df, %%d0; mul.rn.f32 %%df, %%df, %%sf; cvt.rn.f16x2.f32 %%scale, %%df, %%df; // d * scale")
+	t.line("cvt.rn.f32.s32 %%sf, %%e; cvt.f32.f16 %%df, %%d0; mul.rn.f32 %%df, %%df, %%sf; // d * scale")
 }
 
 // sixBitTurns: the next two scales of this unit, or those of the next pair of units.
@@ -146,7 +147,7 @@ func twoOfQ3_K(t *text, eight int) {
 		return
 	}
 	t.line("and.b32 %%e, %%two, 63; sub.s32 %%e, %%e, 32; cvt.rn.f32.s32 %%sf, %%e;")
-	t.line("mov.b32 {%%lo, %%hi}, %%s3; cvt.f32.f16 %%df, %%lo; mul.rn.f32 %%df, %%df, %%sf; cvt.rn.f16x2.f32 %%scale, %%df, %%df; // d * scale")
+	t.line("cvt.u16.u32 %%lo, %%s3; cvt.f32.f16 %%df, %%lo; mul.rn.f32 %%df, %%df, %%sf; // d * scale")
 }
 
 // Scales of matfew, whose planes of scales lie in shared memory: %NAME_at_g is the address of
