@@ -265,11 +265,7 @@ func (r *attendRun) page(t, base, lo, hi int, keys, values []float32) {
 	at := (t*r.spec.Heads + r.head) * d
 	q := r.q[at : at+r.heads*d]
 	if r.kv.turned() {
-		clear(r.scores)
-		for i := 0; i < d; i += sumLen {
-			n := min(sumLen, d-i)
-			r.kernels.mix(r.scores, engine.PageLen, q[i:], d, keys[i*engine.PageLen:(i+n)*engine.PageLen])
-		}
+		r.kernels.scores(r.scores, q, d, keys)
 	} else {
 		r.kernels.panel(r.scores, engine.PageLen, q, keys, d)
 	}
@@ -283,6 +279,15 @@ func (r *attendRun) page(t, base, lo, hi int, keys, values []float32) {
 // sumLen is how many products of a query and a key are summed up before they are added to
 // the others: the error of a score, which may be great, becomes one of its exponential.
 const sumLen = 16
+
+// scores moves 4*len(keys) bytes for each query and does 2 flops for each number.
+func scores(y, q []float32, d int, keys []float32) {
+	clear(y)
+	for i := 0; i < d; i += sumLen {
+		n := min(sumLen, d-i)
+		mix(y, engine.PageLen, q[i:], d, keys[i*engine.PageLen:(i+n)*engine.PageLen])
+	}
+}
 
 // weigh turns products of queries and keys into weights, relative to the greatest score so
 // far. A greater one makes the earlier weights and sums shrink.

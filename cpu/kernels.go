@@ -34,6 +34,9 @@ type kernels struct {
 	// i is taken first.
 	mix func(y []float32, d int, w []float32, stride int, rows []float32)
 
+	// scores is y[t*PageLen+p] = sum_i q[t*d+i] * keys[i*PageLen+p] for all rows t of q.
+	scores func(y, q []float32, d int, keys []float32)
+
 	add       elementFunc                               // y = a + b
 	scale     func(y []float32, c float32)              // y = y * c
 	softCap   elementFunc                               // see there
@@ -43,6 +46,8 @@ type kernels struct {
 	swiglu    elementFunc                               // see there
 	rmsNorm   normFunc                                  // see there
 	layerNorm normFunc                                  // see there
+	// above is the place of the first number greater than a bound, or len(x).
+	above func(x []float32, bound float32) int
 	// prefetch asks for bytes that will be read soon.
 	prefetch func(b []byte)
 }
@@ -93,9 +98,9 @@ const blockPanel = 32
 // plainKernels is the table in plain Go, the specification of the others.
 func plainKernels() *kernels {
 	k := &kernels{
-		panel: panel, unpack: unpackers, mix: mix, int8: &integers{planes: 1, quantize: quantizeRow},
+		panel: panel, unpack: unpackers, mix: mix, scores: scores, int8: &integers{planes: 1, quantize: quantizeRow},
 		add: add, scale: scale, maximum: maximum, expSum: expSum, gelu: gelu, swiglu: swiglu, rmsNorm: rmsNorm, layerNorm: layerNorm, softCap: softCap,
-		prefetch: func([]byte) {},
+		above: above, prefetch: func([]byte) {},
 	}
 	for _, f := range format.All() {
 		k.pack[f] = f.Quantize

@@ -1,23 +1,19 @@
 package cpu
 
 import (
+	"math"
+
 	"github.com/potion-engine/potion/cpu/internal/simd"
+	"github.com/potion-engine/potion/engine"
 	"github.com/potion-engine/potion/engine/format"
 )
 
 // The types of package simd's functions. They look at nothing but pointers and lengths,
 // which the functions below have checked.
 type (
-	tileFunc     func(y *float32, stride int, x, w *float32, k int)
-	tile16Func   func(y *float32, stride int, x *float32, w *uint16, k int)
-	mixFunc      func(y *float32, d int, w *float32, stride int, rows *float32, n int)
-	unpack16Func func(y *float32, w *uint16, vectors int)
-	unpackFunc   func(y *float32, w *byte, blocks int)
 	floatDotFunc func(y *float32, w *byte, stride int, x *float32, blocks int)
 	intDotFunc   func(y *float32, w *byte, stride int, q *int8, d, sums *float32, blocks int)
 	intTileFunc  func(y *float32, stride int, codes *byte, scales, offsets *float32, q *int8, d, sums *float32, blocks int)
-	aloneFunc    func(y, x *float32, n int)
-	gatedFunc    func(y, x, up *float32, n int)
 )
 
 func avx2Kernels() *kernels {
@@ -52,6 +48,8 @@ func avx2Kernels() *kernels {
 		k.dotRows[f] = nil // by panels
 	}
 	k.int8, k.int16 = avx2Integers(k.int8), avx2Integers16()
+	k.scores = scoresOf(simd.Score1AVX2)
+	k.pack[format.F16] = packHalves(simd.PackF16AVX2, 8, k.pack[format.F16])
 	k.add = addOf(simd.AddAVX2)
 	k.scale = func(y []float32, c float32) {
 		if len(y) > 0 {
@@ -59,8 +57,12 @@ func avx2Kernels() *kernels {
 		}
 	}
 	k.rmsNorm = normOf(simd.SumSquaresAVX2, simd.NormAVX2)
+	k.layerNorm = layerNormLoops{simd.SumAVX2, simd.DeviationsAVX2, simd.ShiftNormAVX2}.row
+	k.softCap = softCapOf(simd.SoftCapAVX2)
+	k.above = aboveOf(simd.AboveAVX2)
 	k.maximum = maximumOf(simd.MaxAVX2)
 	k.expSum = expSumOf(simd.ExpSumAVX2)
+	k.prefetch = func(b []byte) { simd.Prefetch(&b[0], len(b)) }
 	k.gelu = gatedOf(simd.GELUAVX2, simd.GeGLUAVX2)
 	k.swiglu = gatedOf(simd.SiLUAVX2, simd.SwiGLUAVX2)
 	return k
@@ -94,6 +96,8 @@ func avx512Kernels(vnni bool) *kernels {
 	} {
 		k.dotRows[f] = dotPacked(f, dots)
 	}
+	k.scores = scoresOf(simd.Score1AVX512, simd.Score2AVX512, simd.Score3AVX512, simd.Score4AVX512)
+	k.pack[format.F16] = packHalves(simd.PackF16AVX512, 16, plainKernels().pack[format.F16])
 	k.add = addOf(simd.AddAVX512)
 	k.scale = func(y []float32, c float32) {
 		if len(y) > 0 {
@@ -101,6 +105,9 @@ func avx512Kernels(vnni bool) *kernels {
 		}
 	}
 	k.rmsNorm = normOf(simd.SumSquaresAVX512, simd.NormAVX512)
+	k.layerNorm = layerNormLoops{simd.SumAVX512, simd.DeviationsAVX512, simd.ShiftNormAVX512}.row
+	k.softCap = softCapOf(simd.SoftCapAVX512)
+	k.above = aboveOf(simd.AboveAVX512)
 	k.maximum = maximumOf(simd.MaxAVX512)
 	k.expSum = expSumOf(simd.ExpSumAVX512)
 	k.gelu = gatedOf(simd.GELUAVX512, simd.GeGLUAVX512)
@@ -109,46 +116,6 @@ func avx512Kernels(vnni bool) *kernels {
 		k.int8, k.int16 = vnniIntegers(k.int8), vnniIntegers16(k.int16)
 	}
 	return k
-}
-
-// panelOf is panel by tiles with 1, 2, ... rows of x, and four rows of w or one. The rows
-// of x of a tile stay in the first-level cache while w passes by.
-func panelOf(fours, ones []tileFunc) func(y []float32, stride int, x, w []float32, k int) {
-	return func(y []float32, stride int, x, w []float32, k int) {
-		rows, n := len(x)/k, len(w)/k
-		for t := 0; t < rows; t += len(fours) {
-			m := min(len(fours), rows-t) - 1
-			x, y := &x[t*k], y[t*stride:]
-			j := 0
-			for ; j+4 <= n; j += 4 {
-				fours[m](&y[j], stride, x, &w[j*k], k)
-			}
-			for ; j < n; j++ {
-				ones[m](&y[j], stride, x, &w[j*k], k)
-			}
-		}
-	}
-}
-
-// dotFloats is dotRows of float32 numbers.
-func dotFloats(panel func(y []float32, stride int, x, w []float32, k int)) dotRowsFunc {
-	return func(y []float32, rows []byte, x []float32, _ *[chunk]float32) {
-		panel(y, len(y), x, asFloats(rows), len(x))
-	}
-}
-
-// dotHalves is dotRows of numbers of 16 bits.
-func dotHalves(four, one tile16Func) dotRowsFunc {
-	return func(y []float32, rows []byte, x []float32, _ *[chunk]float32) {
-		k, w := len(x), asHalves(rows)
-		j := 0
-		for ; j+4 <= len(y); j += 4 {
-			four(&y[j], 0, &x[0], &w[j*k], k)
-		}
-		for ; j < len(y); j++ {
-			one(&y[j], 0, &x[0], &w[j*k], k)
-		}
-	}
 }
 
 // dotPacked is dotRows of blocks, four rows at a time.
@@ -166,50 +133,64 @@ func dotPacked(f format.Format, dots [2]floatDotFunc) dotRowsFunc {
 	}
 }
 
-// unpackHalves is unpack for numbers of 16 bits.
-func unpackHalves(f unpack16Func, lanes int, rest func([]float32, []byte)) func([]float32, []byte) {
-	return func(dst []float32, src []byte) {
-		n := len(dst) / lanes * lanes
+// scoresOf is scores by 1, 2, ... queries.
+func scoresOf(by ...func(y, q *float32, stride int, keys *float32, n int)) func(y, q []float32, d int, keys []float32) {
+	return func(y, q []float32, d int, keys []float32) {
+		rows := len(q) / d
+		for t := 0; t < rows; t += len(by) {
+			m := min(len(by), rows-t)
+			by[m-1](&y[t*engine.PageLen], &q[t*d], d, &keys[0], d)
+		}
+	}
+}
+
+// packHalves is pack to numbers of 16 bits.
+func packHalves(f func(y *uint16, x *float32, vectors int), lanes int, rest func([]byte, []float32)) func([]byte, []float32) {
+	return func(dst []byte, src []float32) {
+		n := len(src) / lanes * lanes
 		if n > 0 {
-			f(&dst[0], &asHalves(src)[0], n/lanes)
+			f(&asHalves(dst)[0], &src[0], n/lanes)
 		}
-		rest(dst[n:], src[2*n:])
+		rest(dst[2*n:], src[n:])
 	}
 }
 
-// unpackBlocks is unpack for blocks.
-func unpackBlocks(f format.Format, unpack unpackFunc) func([]float32, []byte) {
-	length, bytes := f.BlockLen(), f.BlockBytes()
-	return func(dst []float32, src []byte) {
-		if n := min(len(dst)/length, len(src)/bytes); n > 0 {
-			unpack(&dst[0], &src[0], n)
+// layerNormLoops is package simd's code for LayerNorm.
+type layerNormLoops struct {
+	sum        func(x *float32, n int) float64
+	deviations func(x *float32, n int, mean float32) float64
+	norm       func(y, x, gain, bias *float32, n int, mean, c float32)
+}
+
+// row is layerNorm. The deviations are those of a rounded mean; the squares' sum is put
+// right for it.
+func (l layerNormLoops) row(y, x, gain, bias []float32, eps float64) {
+	if bias == nil {
+		layerNorm(y, x, gain, bias, eps)
+		return
+	}
+	n := float64(len(x))
+	mean := l.sum(&x[0], len(x)) / n
+	rounded := float32(mean)
+	off := mean - float64(rounded)
+	variance := l.deviations(&x[0], len(x), rounded)/n - off*off
+	l.norm(&y[0], &x[0], &gain[0], &bias[0], len(x), rounded, float32(1/math.Sqrt(max(variance, 0)+eps)))
+}
+
+func softCapOf(f func(y, x *float32, n int, limit float32)) elementFunc {
+	return func(y, x, _ []float32, limit float32) {
+		if len(x) > 0 {
+			f(&y[0], &x[0], len(x), limit)
 		}
 	}
 }
 
-// mixOf is mix by 1, 2, ... rows of weights.
-func mixOf(by ...mixFunc) func(y []float32, d int, w []float32, stride int, rows []float32) {
-	return func(y []float32, d int, w []float32, stride int, rows []float32) {
-		n := len(rows) / d
-		for t := 0; t*d < len(y); t += len(by) {
-			m := min(len(by), len(y)/d-t)
-			by[m-1](&y[t*d], d, &w[t*stride], stride, &rows[0], n)
+func aboveOf(f func(x *float32, n int, bound float32) int) func(x []float32, bound float32) int {
+	return func(x []float32, bound float32) int {
+		if len(x) == 0 {
+			return 0
 		}
-	}
-}
-
-func addOf(f func(y, a, b *float32, n int)) elementFunc {
-	return func(y, a, b []float32, _ float32) {
-		if len(y) > 0 {
-			f(&y[0], &a[0], &b[0], len(y))
-		}
-	}
-}
-
-func normOf(squares func(x *float32, n int) float64, scale func(y, x, gain *float32, n int, c float32)) normFunc {
-	return func(y, x, gain, _ []float32, eps float64) {
-		c := inverseRMS(squares(&x[0], len(x)), len(x), eps)
-		scale(&y[0], &x[0], &gain[0], len(x), float32(c))
+		return f(&x[0], len(x), bound)
 	}
 }
 
@@ -224,29 +205,5 @@ func maximumOf(f func(x *float32, n int) (float32, bool)) func(x []float32) floa
 			return maximum(x)
 		}
 		return top
-	}
-}
-
-// expSumOf is expSum, whose sum stays exact enough if it is collected in pieces.
-func expSumOf(f func(y, x *float32, n int, top float32) float32) func(y, x []float32, top float32) float64 {
-	const piece = 512
-	return func(y, x []float32, top float32) float64 {
-		var sum float64
-		for at := 0; at < len(x); at += piece {
-			sum += float64(f(&y[at], &x[at], min(piece, len(x)-at), top))
-		}
-		return sum
-	}
-}
-
-func gatedOf(alone aloneFunc, gated gatedFunc) elementFunc {
-	return func(y, x, up []float32, _ float32) {
-		switch {
-		case len(x) == 0:
-		case up == nil:
-			alone(&y[0], &x[0], len(x))
-		default:
-			gated(&y[0], &x[0], &up[0], len(x))
-		}
 	}
 }

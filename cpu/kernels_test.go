@@ -218,7 +218,8 @@ func TestElementsAgreeWithPlainCode(t *testing.T) {
 				x[i] *= 8
 			}
 			for name, ops := range map[string][2]elementFunc{
-				"add": {k.add, plain.add}, "swiglu": {k.swiglu, plain.swiglu}, "gelu": {k.gelu, plain.gelu},
+				"softCap": {func(y, x, _ []float32, _ float32) { k.softCap(y, x, nil, 5) }, func(y, x, _ []float32, _ float32) { plain.softCap(y, x, nil, 5) }},
+				"add":     {k.add, plain.add}, "swiglu": {k.swiglu, plain.swiglu}, "gelu": {k.gelu, plain.gelu},
 				"silu":     {func(y, x, _ []float32, _ float32) { k.swiglu(y, x, nil, 0) }, func(y, x, _ []float32, _ float32) { plain.swiglu(y, x, nil, 0) }},
 				"gelu one": {func(y, x, _ []float32, _ float32) { k.gelu(y, x, nil, 0) }, func(y, x, _ []float32, _ float32) { plain.gelu(y, x, nil, 0) }},
 				"scale":    {func(y, x, _ []float32, _ float32) { copy(y, x); k.scale(y, 3) }, func(y, x, _ []float32, _ float32) { copy(y, x); plain.scale(y, 3) }},

@@ -12,7 +12,7 @@ func (b *Backend) TopK(vals, cols, x engine.Tensor) {
 	}
 	b.topK = topKTask{
 		vals: f32("TopK", "vals", vals), cols: cols.I32(), x: f32("TopK", "x", x),
-		k: vals.Cols(), width: x.Cols(),
+		k: vals.Cols(), width: x.Cols(), above: b.kernels.above,
 	}
 	b.run(&b.topK, x.Rows(), 2*x.Cols())
 }
@@ -23,12 +23,13 @@ type topKTask struct {
 	cols     []int32
 	x        []float32
 	k, width int
+	above    func(x []float32, bound float32) int
 }
 
 func (s *topKTask) run(_, from, to int) {
 	for r := from; r < to; r++ {
 		h := heap{s.vals[r*s.k : (r+1)*s.k], s.cols[r*s.k : (r+1)*s.k]}
-		h.greatest(s.x[r*s.width : (r+1)*s.width])
+		h.greatest(s.x[r*s.width:(r+1)*s.width], s.above)
 	}
 }
 
@@ -40,7 +41,7 @@ type heap struct {
 }
 
 // greatest fills the heap's memory with the len(h.vals) best of x, best first.
-func (h heap) greatest(x []float32) {
+func (h heap) greatest(x []float32, above func(x []float32, bound float32) int) {
 	k := len(h.vals)
 	for i := range h.vals {
 		h.vals[i], h.cols[i] = x[i], int32(i)
@@ -50,8 +51,11 @@ func (h heap) greatest(x []float32) {
 	}
 	for i := k; i < len(x); i++ {
 		// A later column has to be greater; only a NaN at the root gives way to any number.
-		if v := x[i]; v > h.vals[0] || h.vals[0] != h.vals[0] && v == v {
-			h.vals[0], h.cols[0] = v, int32(i)
+		if h.vals[0] == h.vals[0] {
+			i += above(x[i:], h.vals[0])
+		}
+		if i < len(x) && (x[i] == x[i]) {
+			h.vals[0], h.cols[0] = x[i], int32(i)
 			h.sink(0)
 		}
 	}
@@ -59,6 +63,16 @@ func (h heap) greatest(x []float32) {
 		h.swap(0, n)
 		heap{h.vals[:n], h.cols[:n]}.sink(0)
 	}
+}
+
+// above looks for the next number that enters a heap, which most do not.
+func above(x []float32, bound float32) int {
+	for i, v := range x {
+		if v > bound {
+			return i
+		}
+	}
+	return len(x)
 }
 
 // sink moves entry i down to where it belongs.

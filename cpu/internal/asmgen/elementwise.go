@@ -21,7 +21,16 @@ func emitElementwise(g *gen) {
 		g.gated("GeGLU", true)
 		g.gated("GELU", false)
 		g.scale()
+		g.softCap()
+		g.packHalves()
+		g.above()
+		g.sum()
+		g.deviations()
+		g.shiftNorm()
 	}
+	g.level = level{}
+	g.prefetchBytes()
+	g.pause()
 }
 
 // each writes a loop over the vectors of n numbers, the last with a mask. Pointers are
@@ -75,18 +84,6 @@ func (g *gen) scale() {
 	g.end()
 }
 
-func (g *gen) norm() {
-	g.function("Norm", "func(y, x, gain *float32, n int, c float32)", "y = x*c*gain.")
-	y, x, gain, n, c := g.arg("y"), g.arg("x"), g.arg("gain"), g.arg("n"), g.argAll("c")
-	g.each(n, []reg.GPVirtual{y, x, gain}, func(mask reg.Register) {
-		v := g.loaded(x, mask)
-		g.VMULPS(c, v, v)
-		g.VMULPS(g.loaded(gain, mask), v, v)
-		g.store(v, mask, at(y, 0))
-	})
-	g.end()
-}
-
 // argAll is a float32 parameter in all lanes.
 func (g *gen) argAll(name string) reg.VecVirtual {
 	b, err := g.Param(name).Resolve()
@@ -96,99 +93,6 @@ func (g *gen) argAll(name string) reg.VecVirtual {
 	v := g.vec()
 	g.VBROADCASTSS(b.Addr, v)
 	return v
-}
-
-func (g *gen) sumSquares() {
-	g.function("SumSquares", "func(x *float32, n int) float64", "sum x*x, in float64.")
-	x, n := g.arg("x"), g.arg("n")
-	sums := g.zeros(2)
-	g.each(n, []reg.GPVirtual{x}, func(mask reg.Register) {
-		v := g.loaded(x, mask)
-		low, high := g.vec(), g.vec()
-		if g.wide() {
-			upper := g.YMM()
-			g.VEXTRACTF32X8(operand.U8(1), v, upper)
-			g.VCVTPS2PD(v.AsY(), low)
-			g.VCVTPS2PD(upper, high)
-		} else {
-			upper := g.XMM()
-			g.VEXTRACTF128(operand.U8(1), v, upper)
-			g.VCVTPS2PD(v.AsX(), low)
-			g.VCVTPS2PD(upper, high)
-		}
-		g.VFMADD231PD(low, low, sums[0])
-		g.VFMADD231PD(high, high, sums[1])
-	})
-	g.VADDPD(sums[1], sums[0], sums[0])
-	sum := sums[0]
-	if g.wide() {
-		half := g.YMM()
-		g.VEXTRACTF64X4(operand.U8(1), sum, half)
-		g.VADDPD(half, sum.AsY(), half)
-		sum = half
-	}
-	x2, other := g.XMM(), g.XMM()
-	if g.wide() {
-		g.VEXTRACTF64X2(operand.U8(1), sum, x2)
-	} else {
-		g.VEXTRACTF128(operand.U8(1), sum, x2)
-	}
-	g.VADDPD(x2, sum.AsX(), x2)
-	g.VUNPCKHPD(x2, x2, other)
-	g.VADDSD(other, x2, x2)
-	g.Store(x2, g.ReturnIndex(0))
-	g.end()
-}
-
-// maximum ignores the order of its numbers but not NaN: it is left to the caller, which
-// asks for the maximum of numbers only.
-func (g *gen) maximum() {
-	g.function("Max", "func(x *float32, n int) (top float32, nan bool)",
-		"the greatest of n >= 1 numbers, and whether any is NaN.")
-	x, n := g.arg("x"), g.arg("n")
-	top, odd := g.vec(), g.zero()
-	g.VBROADCASTSS(at(x, 0), top)
-	g.each(n, []reg.GPVirtual{x}, func(mask reg.Register) {
-		v := g.vec()
-		switch {
-		case mask == nil:
-			g.VMOVUPS(at(x, 0), v)
-		case g.wide():
-			g.VMOVAPS(top, v)
-			g.VMOVUPS(at(x, 0), mask, v)
-		default:
-			g.VMASKMOVPS(at(x, 0), mask, v)
-			g.VBLENDVPS(mask, v, top, v)
-		}
-		g.VMAXPS(v, top, top)
-		// v*0 is NaN for NaN, and for infinity, which is left to the caller too.
-		zero := g.zero()
-		g.VMULPS(zero, v, zero)
-		g.VADDPS(zero, odd, odd)
-	})
-	x1 := g.XMM()
-	if g.wide() {
-		half := g.YMM()
-		g.VEXTRACTF64X4(operand.U8(1), top, half)
-		g.VMAXPS(half, top.AsY(), half)
-		g.VEXTRACTF32X4(operand.U8(1), half, x1)
-		g.VMAXPS(half.AsX(), x1, x1)
-	} else {
-		g.VEXTRACTF128(operand.U8(1), top, x1)
-		g.VMAXPS(top.AsX(), x1, x1)
-	}
-	t := g.XMM()
-	for _, swap := range []uint8{0x4e, 0xb1} {
-		g.VPERMILPS(operand.U8(swap), x1, t)
-		g.VMAXPS(t, x1, x1)
-	}
-	g.Store(x1, g.Return("top"))
-	sum := g.sum4(odd, odd, odd, odd)
-	flag := g.GP8()
-	g.VUCOMISS(sum, sum)
-	g.SETPS(flag)
-	g.Store(flag, g.Return("nan"))
-	g.end()
 }
 
 // exponential is constants for e^x.
@@ -314,6 +218,48 @@ func (g *gen) gated(name string, hasUp bool) {
 			g.VMULPS(g.loaded(up, mask), p, p)
 		}
 		g.store(p, mask, at(y, 0))
+	})
+	g.end()
+}
+
+// softCap is limit * tanh(u) with u = x/limit: below 0.625 a polynomial (Cephes, tanhf),
+// else 1 - 2/(e^2|u| + 1) with the sign of u.
+func (g *gen) softCap() {
+	g.function("SoftCap", "func(y, x *float32, n int, limit float32)", "y = limit * tanh(x/limit).")
+	y, x, n, limit := g.arg("y"), g.arg("x"), g.arg("n"), g.argAll("limit")
+	e := g.exp()
+	g.each(n, []reg.GPVirtual{y, x}, func(mask reg.Register) {
+		u, sign, size, square := g.loaded(x, mask), g.vec(), g.vec(), g.vec()
+		g.VDIVPS(limit, u, u)
+		g.and(g.integer("signBit", math.MinInt32), u, sign)
+		g.VMULPS(u, u, square)
+		p := g.number("tanh9", -5.70498872745e-3)
+		for i, c := range []float32{2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1} {
+			g.VFMADD213PS(g.number(fmt.Sprintf("tanh%d", 7-2*i), c), square, p)
+		}
+		g.VMULPS(square, p, p)
+		g.VFMADD213PS(u, u, p)
+		g.xor(sign, u, size)
+		g.VADDPS(size, size, square)
+		far, one := e.of(square), g.number("plusOne", 1)
+		g.VADDPS(one, far, far)
+		g.VDIVPS(far, one, far)
+		g.VADDPS(far, far, far)
+		g.VSUBPS(far, one, far)
+		g.or(sign, far, far)
+		const below = 17 // LT_OQ
+		near := g.number("nearZero", 0.625)
+		if g.wide() {
+			k := g.K()
+			g.VCMPPS(operand.U8(below), near, size, k)
+			g.VMOVAPS(p, k, far)
+		} else {
+			keep := g.vec()
+			g.VCMPPS(operand.U8(below), near, size, keep)
+			g.VBLENDVPS(keep, p, far, far)
+		}
+		g.VMULPS(limit, far, far)
+		g.store(far, mask, at(y, 0))
 	})
 	g.end()
 }

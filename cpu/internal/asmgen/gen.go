@@ -216,6 +216,14 @@ func (g *gen) or(a, b operand.Op, y reg.Register) {
 	}
 }
 
+func (g *gen) xor(a, b operand.Op, y reg.Register) {
+	if g.wide() {
+		g.VPXORD(a, b, y)
+	} else {
+		g.VXORPS(a, b, y)
+	}
+}
+
 // sum4 is the sums of the lanes of four vectors, as the lanes of an XMM register. All
 // products end here, so that all add up in the same order.
 func (g *gen) sum4(a, b, c, d reg.VecVirtual) reg.VecVirtual {

@@ -22,6 +22,7 @@ var files = []struct {
 }{
 	{"tile", emitTiles},
 	{"mix", emitMixes},
+	{"score", emitScores},
 	{"unpack", emitUnpacks},
 	{"dotfloat", emitFloatDots},
 	{"dotint8", emitInt8Dots},

@@ -54,6 +54,36 @@ func GELUAVX2(y *float32, x *float32, n int)
 //go:noescape
 func ScaleAVX2(y *float32, n int, c float32)
 
+// SoftCapAVX2 is y = limit * tanh(x/limit).
+//
+//go:noescape
+func SoftCapAVX2(y *float32, x *float32, n int, limit float32)
+
+// PackF16AVX2 is y[i] = x[i] for so many vectors of 8 numbers.
+//
+//go:noescape
+func PackF16AVX2(y *uint16, x *float32, vectors int)
+
+// AboveAVX2 is the place of the first of n numbers that is greater than bound, or n.
+//
+//go:noescape
+func AboveAVX2(x *float32, n int, bound float32) int
+
+// SumAVX2 is sum x, in float64.
+//
+//go:noescape
+func SumAVX2(x *float32, n int) float64
+
+// DeviationsAVX2 is sum (x-mean)^2, the squares in float64.
+//
+//go:noescape
+func DeviationsAVX2(x *float32, n int, mean float32) float64
+
+// ShiftNormAVX2 is y = (x-mean)*c*gain + bias.
+//
+//go:noescape
+func ShiftNormAVX2(y *float32, x *float32, gain *float32, bias *float32, n int, mean float32, c float32)
+
 // AddAVX512 is y = a + b.
 //
 //go:noescape
@@ -103,3 +133,43 @@ func GELUAVX512(y *float32, x *float32, n int)
 //
 //go:noescape
 func ScaleAVX512(y *float32, n int, c float32)
+
+// SoftCapAVX512 is y = limit * tanh(x/limit).
+//
+//go:noescape
+func SoftCapAVX512(y *float32, x *float32, n int, limit float32)
+
+// PackF16AVX512 is y[i] = x[i] for so many vectors of 16 numbers.
+//
+//go:noescape
+func PackF16AVX512(y *uint16, x *float32, vectors int)
+
+// AboveAVX512 is the place of the first of n numbers that is greater than bound, or n.
+//
+//go:noescape
+func AboveAVX512(x *float32, n int, bound float32) int
+
+// SumAVX512 is sum x, in float64.
+//
+//go:noescape
+func SumAVX512(x *float32, n int) float64
+
+// DeviationsAVX512 is sum (x-mean)^2, the squares in float64.
+//
+//go:noescape
+func DeviationsAVX512(x *float32, n int, mean float32) float64
+
+// ShiftNormAVX512 is y = (x-mean)*c*gain + bias.
+//
+//go:noescape
+func ShiftNormAVX512(y *float32, x *float32, gain *float32, bias *float32, n int, mean float32, c float32)
+
+// Prefetch is a request for n > 0 bytes.
+//
+//go:noescape
+func Prefetch(p *byte, n int)
+
+// Pause is n times the instruction PAUSE.
+//
+//go:noescape
+func Pause(n int)

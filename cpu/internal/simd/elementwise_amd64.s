@@ -844,6 +844,384 @@ done:
 	VZEROUPPER
 	RET
 
+// func SoftCapAVX2(y *float32, x *float32, n int, limit float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·SoftCapAVX2(SB), NOSPLIT, $0-28
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS limit+24(FP), Y0
+	VBROADCASTSS expLow<>+0(SB), Y1
+	VBROADCASTSS expHigh<>+0(SB), Y2
+	VBROADCASTSS infinity<>+0(SB), Y3
+	VBROADCASTSS log2e<>+0(SB), Y4
+	VBROADCASTSS ln2High<>+0(SB), Y5
+	VBROADCASTSS ln2Low<>+0(SB), Y6
+	SUBQ         $0x00000008, DX
+	JL           rest
+
+vector:
+	VMOVUPS      (CX), Y7
+	VDIVPS       Y0, Y7, Y7
+	VPBROADCASTD signBit<>+0(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VMULPS       Y7, Y7, Y9
+	VBROADCASTSS tanh9<>+0(SB), Y10
+	VBROADCASTSS tanh7<>+0(SB), Y11
+	VFMADD213PS  Y11, Y9, Y10
+	VBROADCASTSS tanh5<>+0(SB), Y11
+	VFMADD213PS  Y11, Y9, Y10
+	VBROADCASTSS tanh3<>+0(SB), Y11
+	VFMADD213PS  Y11, Y9, Y10
+	VBROADCASTSS tanh1<>+0(SB), Y11
+	VFMADD213PS  Y11, Y9, Y10
+	VMULPS       Y9, Y10, Y10
+	VFMADD213PS  Y7, Y7, Y10
+	VXORPS       Y8, Y7, Y7
+	VADDPS       Y7, Y7, Y9
+	VMAXPS       Y9, Y1, Y11
+	VMINPS       Y11, Y2, Y11
+	VMULPS       Y4, Y11, Y12
+	VROUNDPS     $0x00, Y12, Y12
+	VMOVAPS      Y11, Y11
+	VFNMADD231PS Y5, Y12, Y11
+	VFNMADD231PS Y6, Y12, Y11
+	VBROADCASTSS taylor7<>+0(SB), Y13
+	VBROADCASTSS taylor6<>+0(SB), Y14
+	VFMADD213PS  Y14, Y11, Y13
+	VBROADCASTSS taylor5<>+0(SB), Y14
+	VFMADD213PS  Y14, Y11, Y13
+	VBROADCASTSS taylor4<>+0(SB), Y14
+	VFMADD213PS  Y14, Y11, Y13
+	VBROADCASTSS taylor3<>+0(SB), Y14
+	VFMADD213PS  Y14, Y11, Y13
+	VBROADCASTSS taylor2<>+0(SB), Y14
+	VFMADD213PS  Y14, Y11, Y13
+	VBROADCASTSS taylor1<>+0(SB), Y14
+	VFMADD213PS  Y14, Y11, Y13
+	VBROADCASTSS taylor0<>+0(SB), Y14
+	VFMADD213PS  Y14, Y11, Y13
+	VCVTPS2DQ    Y12, Y12
+	VPSLLD       $0x17, Y12, Y12
+	VPADDD       Y12, Y13, Y13
+	VCMPPS       $0x0e, Y2, Y9, Y11
+	VBLENDVPS    Y11, Y3, Y13, Y13
+	VCMPPS       $0x05, Y1, Y9, Y9
+	VANDPS       Y9, Y13, Y13
+	VBROADCASTSS plusOne<>+0(SB), Y9
+	VADDPS       Y9, Y13, Y13
+	VDIVPS       Y13, Y9, Y13
+	VADDPS       Y13, Y13, Y13
+	VSUBPS       Y13, Y9, Y13
+	VPOR         Y8, Y13, Y13
+	VBROADCASTSS nearZero<>+0(SB), Y8
+	VCMPPS       $0x11, Y8, Y7, Y7
+	VBLENDVPS    Y7, Y10, Y13, Y13
+	VMULPS       Y0, Y13, Y13
+	VMOVUPS      Y13, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x00000008, DX
+	JGE          vector
+
+rest:
+	ADDQ         $0x00000008, DX
+	JZ           done
+	LEAQ         tailMask<>+32(SB), BX
+	SHLQ         $0x02, DX
+	SUBQ         DX, BX
+	VMOVUPS      (BX), Y7
+	VMASKMOVPS   (CX), Y7, Y8
+	VDIVPS       Y0, Y8, Y8
+	VPBROADCASTD signBit<>+0(SB), Y9
+	VPAND        Y9, Y8, Y9
+	VMULPS       Y8, Y8, Y10
+	VBROADCASTSS tanh9<>+0(SB), Y11
+	VBROADCASTSS tanh7<>+0(SB), Y12
+	VFMADD213PS  Y12, Y10, Y11
+	VBROADCASTSS tanh5<>+0(SB), Y12
+	VFMADD213PS  Y12, Y10, Y11
+	VBROADCASTSS tanh3<>+0(SB), Y12
+	VFMADD213PS  Y12, Y10, Y11
+	VBROADCASTSS tanh1<>+0(SB), Y12
+	VFMADD213PS  Y12, Y10, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD213PS  Y8, Y8, Y11
+	VXORPS       Y9, Y8, Y8
+	VADDPS       Y8, Y8, Y10
+	VMAXPS       Y10, Y1, Y12
+	VMINPS       Y12, Y2, Y12
+	VMULPS       Y4, Y12, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VMOVAPS      Y12, Y12
+	VFNMADD231PS Y5, Y4, Y12
+	VFNMADD231PS Y6, Y4, Y12
+	VBROADCASTSS taylor7<>+0(SB), Y5
+	VBROADCASTSS taylor6<>+0(SB), Y6
+	VFMADD213PS  Y6, Y12, Y5
+	VBROADCASTSS taylor5<>+0(SB), Y6
+	VFMADD213PS  Y6, Y12, Y5
+	VBROADCASTSS taylor4<>+0(SB), Y6
+	VFMADD213PS  Y6, Y12, Y5
+	VBROADCASTSS taylor3<>+0(SB), Y6
+	VFMADD213PS  Y6, Y12, Y5
+	VBROADCASTSS taylor2<>+0(SB), Y6
+	VFMADD213PS  Y6, Y12, Y5
+	VBROADCASTSS taylor1<>+0(SB), Y6
+	VFMADD213PS  Y6, Y12, Y5
+	VBROADCASTSS taylor0<>+0(SB), Y6
+	VFMADD213PS  Y6, Y12, Y5
+	VCVTPS2DQ    Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VCMPPS       $0x0e, Y2, Y10, Y2
+	VBLENDVPS    Y2, Y3, Y5, Y5
+	VCMPPS       $0x05, Y1, Y10, Y1
+	VANDPS       Y1, Y5, Y5
+	VBROADCASTSS plusOne<>+0(SB), Y1
+	VADDPS       Y1, Y5, Y5
+	VDIVPS       Y5, Y1, Y5
+	VADDPS       Y5, Y5, Y5
+	VSUBPS       Y5, Y1, Y5
+	VPOR         Y9, Y5, Y5
+	VBROADCASTSS nearZero<>+0(SB), Y1
+	VCMPPS       $0x11, Y1, Y8, Y1
+	VBLENDVPS    Y1, Y11, Y5, Y5
+	VMULPS       Y0, Y5, Y5
+	VMASKMOVPS   Y5, Y7, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA signBit<>+0(SB)/4, $0x80000000
+GLOBL signBit<>(SB), RODATA|NOPTR, $4
+
+DATA tanh9<>+0(SB)/4, $0xbbbaf0ea
+GLOBL tanh9<>(SB), RODATA|NOPTR, $4
+
+DATA tanh7<>+0(SB)/4, $0x3ca9134e
+GLOBL tanh7<>(SB), RODATA|NOPTR, $4
+
+DATA tanh5<>+0(SB)/4, $0xbd5c1e2d
+GLOBL tanh5<>(SB), RODATA|NOPTR, $4
+
+DATA tanh3<>+0(SB)/4, $0x3e088393
+GLOBL tanh3<>(SB), RODATA|NOPTR, $4
+
+DATA tanh1<>+0(SB)/4, $0xbeaaaa99
+GLOBL tanh1<>(SB), RODATA|NOPTR, $4
+
+DATA nearZero<>+0(SB)/4, $0x3f200000
+GLOBL nearZero<>(SB), RODATA|NOPTR, $4
+
+// func PackF16AVX2(y *uint16, x *float32, vectors int)
+// Requires: AVX, F16C
+TEXT ·PackF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ vectors+16(FP), DX
+
+vector:
+	VMOVUPS   (CX), Y0
+	VCVTPS2PH $0x00, Y0, (AX)
+	ADDQ      $0x00000020, CX
+	ADDQ      $0x00000010, AX
+	DECQ      DX
+	JNZ       vector
+	VZEROUPPER
+	RET
+
+// func AboveAVX2(x *float32, n int, bound float32) int
+// Requires: AVX, BMI
+TEXT ·AboveAVX2(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS bound+16(FP), Y0
+	MOVQ         AX, DX
+	MOVQ         CX, BX
+	SUBQ         $0x00000008, BX
+	JL           rest
+
+vector:
+	VMOVUPS   (AX), Y1
+	VCMPPS    $0x1e, Y0, Y1, Y1
+	VMOVMSKPS Y1, SI
+	TESTL     SI, SI
+	JNZ       found
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000008, BX
+	JGE       vector
+
+rest:
+	ADDQ       $0x00000008, BX
+	JZ         none
+	LEAQ       tailMask<>+32(SB), SI
+	SHLQ       $0x02, BX
+	SUBQ       BX, SI
+	VMOVUPS    (SI), Y1
+	VMASKMOVPS (AX), Y1, Y2
+	VCMPPS     $0x1e, Y0, Y2, Y2
+	VANDPS     Y1, Y2, Y2
+	VMOVMSKPS  Y2, SI
+	TESTL      SI, SI
+	JZ         none
+
+found:
+	TZCNTL SI, SI
+	SUBQ   DX, AX
+	SHRQ   $0x02, AX
+	ADDQ   SI, AX
+	MOVQ   AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+none:
+	MOVQ CX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func SumAVX2(x *float32, n int) float64
+// Requires: AVX, SSE2
+TEXT ·SumAVX2(SB), NOSPLIT, $0-24
+	MOVQ   x+0(FP), AX
+	MOVQ   n+8(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	SUBQ   $0x00000008, CX
+	JL     rest
+
+vector:
+	VMOVUPS      (AX), Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, CX
+	JGE          vector
+
+rest:
+	ADDQ         $0x00000008, CX
+	JZ           done
+	LEAQ         tailMask<>+32(SB), DX
+	SHLQ         $0x02, CX
+	SUBQ         CX, DX
+	VMOVUPS      (DX), Y2
+	VMASKMOVPS   (AX), Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X3, Y3
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+
+done:
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	MOVSD        X1, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func DeviationsAVX2(x *float32, n int, mean float32) float64
+// Requires: AVX, FMA3, SSE2
+TEXT ·DeviationsAVX2(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS mean+16(FP), Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	SUBQ         $0x00000008, CX
+	JL           rest
+
+vector:
+	VMOVUPS      (AX), Y3
+	VSUBPS       Y0, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VFMADD231PD  Y3, Y3, Y1
+	VFMADD231PD  Y4, Y4, Y2
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, CX
+	JGE          vector
+
+rest:
+	ADDQ         $0x00000008, CX
+	JZ           done
+	LEAQ         tailMask<>+32(SB), DX
+	SHLQ         $0x02, CX
+	SUBQ         CX, DX
+	VMOVUPS      (DX), Y3
+	VMASKMOVPS   (AX), Y3, Y4
+	VSUBPS       Y0, Y4, Y4
+	VANDPS       Y3, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X0
+	VCVTPS2PD    X4, Y3
+	VCVTPS2PD    X0, Y0
+	VFMADD231PD  Y3, Y3, Y1
+	VFMADD231PD  Y0, Y0, Y2
+
+done:
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	MOVSD        X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func ShiftNormAVX2(y *float32, x *float32, gain *float32, bias *float32, n int, mean float32, c float32)
+// Requires: AVX, FMA3
+TEXT ·ShiftNormAVX2(SB), NOSPLIT, $0-48
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         gain+16(FP), DX
+	MOVQ         bias+24(FP), BX
+	MOVQ         n+32(FP), SI
+	VBROADCASTSS mean+40(FP), Y0
+	VBROADCASTSS c+44(FP), Y1
+	SUBQ         $0x00000008, SI
+	JL           rest
+
+vector:
+	VMOVUPS     (CX), Y2
+	VSUBPS      Y0, Y2, Y2
+	VMULPS      Y1, Y2, Y2
+	VMOVUPS     (BX), Y3
+	VMOVUPS     (DX), Y4
+	VFMADD231PS Y4, Y2, Y3
+	VMOVUPS     Y3, (AX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000008, SI
+	JGE         vector
+
+rest:
+	ADDQ        $0x00000008, SI
+	JZ          done
+	LEAQ        tailMask<>+32(SB), DI
+	SHLQ        $0x02, SI
+	SUBQ        SI, DI
+	VMOVUPS     (DI), Y2
+	VMASKMOVPS  (CX), Y2, Y3
+	VSUBPS      Y0, Y3, Y3
+	VMULPS      Y1, Y3, Y3
+	VMASKMOVPS  (BX), Y2, Y0
+	VMASKMOVPS  (DX), Y2, Y1
+	VFMADD231PS Y1, Y3, Y0
+	VMASKMOVPS  Y0, Y2, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
 // func AddAVX512(y *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·AddAVX512(SB), NOSPLIT, $0-32
@@ -1610,4 +1988,383 @@ rest:
 
 done:
 	VZEROUPPER
+	RET
+
+// func SoftCapAVX512(y *float32, x *float32, n int, limit float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·SoftCapAVX512(SB), NOSPLIT, $0-28
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS limit+24(FP), Z0
+	VBROADCASTSS expLow<>+0(SB), Z1
+	VBROADCASTSS expHigh<>+0(SB), Z2
+	VBROADCASTSS infinity<>+0(SB), Z3
+	VBROADCASTSS log2e<>+0(SB), Z4
+	VBROADCASTSS ln2High<>+0(SB), Z5
+	VBROADCASTSS ln2Low<>+0(SB), Z6
+	SUBQ         $0x00000010, DX
+	JL           rest
+
+vector:
+	VMOVUPS      (CX), Z7
+	VDIVPS       Z0, Z7, Z7
+	VPBROADCASTD signBit<>+0(SB), Z8
+	VPANDD       Z8, Z7, Z8
+	VMULPS       Z7, Z7, Z9
+	VBROADCASTSS tanh9<>+0(SB), Z10
+	VBROADCASTSS tanh7<>+0(SB), Z11
+	VFMADD213PS  Z11, Z9, Z10
+	VBROADCASTSS tanh5<>+0(SB), Z11
+	VFMADD213PS  Z11, Z9, Z10
+	VBROADCASTSS tanh3<>+0(SB), Z11
+	VFMADD213PS  Z11, Z9, Z10
+	VBROADCASTSS tanh1<>+0(SB), Z11
+	VFMADD213PS  Z11, Z9, Z10
+	VMULPS       Z9, Z10, Z10
+	VFMADD213PS  Z7, Z7, Z10
+	VPXORD       Z8, Z7, Z7
+	VADDPS       Z7, Z7, Z9
+	VMAXPS       Z9, Z1, Z11
+	VMINPS       Z11, Z2, Z11
+	VMULPS       Z4, Z11, Z12
+	VRNDSCALEPS  $0x00, Z12, Z12
+	VMOVAPS      Z11, Z11
+	VFNMADD231PS Z5, Z12, Z11
+	VFNMADD231PS Z6, Z12, Z11
+	VBROADCASTSS taylor7<>+0(SB), Z13
+	VBROADCASTSS taylor6<>+0(SB), Z14
+	VFMADD213PS  Z14, Z11, Z13
+	VBROADCASTSS taylor5<>+0(SB), Z14
+	VFMADD213PS  Z14, Z11, Z13
+	VBROADCASTSS taylor4<>+0(SB), Z14
+	VFMADD213PS  Z14, Z11, Z13
+	VBROADCASTSS taylor3<>+0(SB), Z14
+	VFMADD213PS  Z14, Z11, Z13
+	VBROADCASTSS taylor2<>+0(SB), Z14
+	VFMADD213PS  Z14, Z11, Z13
+	VBROADCASTSS taylor1<>+0(SB), Z14
+	VFMADD213PS  Z14, Z11, Z13
+	VBROADCASTSS taylor0<>+0(SB), Z14
+	VFMADD213PS  Z14, Z11, Z13
+	VCVTPS2DQ    Z12, Z12
+	VPSLLD       $0x17, Z12, Z12
+	VPADDD       Z12, Z13, Z13
+	VCMPPS       $0x0e, Z2, Z9, K1
+	VMOVAPS      Z3, K1, Z13
+	VCMPPS       $0x05, Z1, Z9, K1
+	VMOVAPS.Z    Z13, K1, Z13
+	VBROADCASTSS plusOne<>+0(SB), Z9
+	VADDPS       Z9, Z13, Z13
+	VDIVPS       Z13, Z9, Z13
+	VADDPS       Z13, Z13, Z13
+	VSUBPS       Z13, Z9, Z13
+	VPORD        Z8, Z13, Z13
+	VBROADCASTSS nearZero<>+0(SB), Z8
+	VCMPPS       $0x11, Z8, Z7, K1
+	VMOVAPS      Z10, K1, Z13
+	VMULPS       Z0, Z13, Z13
+	VMOVUPS      Z13, (AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	JGE          vector
+
+rest:
+	ADDQ         $0x00000010, DX
+	JZ           done
+	MOVQ         $-1, BX
+	BZHIQ        DX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z7
+	VDIVPS       Z0, Z7, Z7
+	VPBROADCASTD signBit<>+0(SB), Z8
+	VPANDD       Z8, Z7, Z8
+	VMULPS       Z7, Z7, Z9
+	VBROADCASTSS tanh9<>+0(SB), Z10
+	VBROADCASTSS tanh7<>+0(SB), Z11
+	VFMADD213PS  Z11, Z9, Z10
+	VBROADCASTSS tanh5<>+0(SB), Z11
+	VFMADD213PS  Z11, Z9, Z10
+	VBROADCASTSS tanh3<>+0(SB), Z11
+	VFMADD213PS  Z11, Z9, Z10
+	VBROADCASTSS tanh1<>+0(SB), Z11
+	VFMADD213PS  Z11, Z9, Z10
+	VMULPS       Z9, Z10, Z10
+	VFMADD213PS  Z7, Z7, Z10
+	VPXORD       Z8, Z7, Z7
+	VADDPS       Z7, Z7, Z9
+	VMAXPS       Z9, Z1, Z11
+	VMINPS       Z11, Z2, Z11
+	VMULPS       Z4, Z11, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VMOVAPS      Z11, Z11
+	VFNMADD231PS Z5, Z4, Z11
+	VFNMADD231PS Z6, Z4, Z11
+	VBROADCASTSS taylor7<>+0(SB), Z5
+	VBROADCASTSS taylor6<>+0(SB), Z6
+	VFMADD213PS  Z6, Z11, Z5
+	VBROADCASTSS taylor5<>+0(SB), Z6
+	VFMADD213PS  Z6, Z11, Z5
+	VBROADCASTSS taylor4<>+0(SB), Z6
+	VFMADD213PS  Z6, Z11, Z5
+	VBROADCASTSS taylor3<>+0(SB), Z6
+	VFMADD213PS  Z6, Z11, Z5
+	VBROADCASTSS taylor2<>+0(SB), Z6
+	VFMADD213PS  Z6, Z11, Z5
+	VBROADCASTSS taylor1<>+0(SB), Z6
+	VFMADD213PS  Z6, Z11, Z5
+	VBROADCASTSS taylor0<>+0(SB), Z6
+	VFMADD213PS  Z6, Z11, Z5
+	VCVTPS2DQ    Z4, Z4
+	VPSLLD       $0x17, Z4, Z4
+	VPADDD       Z4, Z5, Z5
+	VCMPPS       $0x0e, Z2, Z9, K2
+	VMOVAPS      Z3, K2, Z5
+	VCMPPS       $0x05, Z1, Z9, K2
+	VMOVAPS.Z    Z5, K2, Z5
+	VBROADCASTSS plusOne<>+0(SB), Z1
+	VADDPS       Z1, Z5, Z5
+	VDIVPS       Z5, Z1, Z5
+	VADDPS       Z5, Z5, Z5
+	VSUBPS       Z5, Z1, Z5
+	VPORD        Z8, Z5, Z5
+	VBROADCASTSS nearZero<>+0(SB), Z1
+	VCMPPS       $0x11, Z1, Z7, K2
+	VMOVAPS      Z10, K2, Z5
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func PackF16AVX512(y *uint16, x *float32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·PackF16AVX512(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ vectors+16(FP), DX
+
+vector:
+	VMOVUPS   (CX), Z0
+	VCVTPS2PH $0x00, Z0, (AX)
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000020, AX
+	DECQ      DX
+	JNZ       vector
+	VZEROUPPER
+	RET
+
+// func AboveAVX512(x *float32, n int, bound float32) int
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·AboveAVX512(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS bound+16(FP), Z0
+	MOVQ         AX, DX
+	MOVQ         CX, BX
+	SUBQ         $0x00000010, BX
+	JL           rest
+
+vector:
+	VMOVUPS (AX), Z1
+	VCMPPS  $0x1e, Z0, Z1, K1
+	KMOVW   K1, SI
+	TESTL   SI, SI
+	JNZ     found
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000010, BX
+	JGE     vector
+
+rest:
+	ADDQ      $0x00000010, BX
+	JZ        none
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX), K1, Z1
+	VCMPPS    $0x1e, Z0, Z1, K2
+	KMOVW     K2, SI
+	KMOVW     K1, BX
+	ANDL      BX, SI
+	TESTL     SI, SI
+	JZ        none
+
+found:
+	TZCNTL SI, SI
+	SUBQ   DX, AX
+	SHRQ   $0x02, AX
+	ADDQ   SI, AX
+	MOVQ   AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+none:
+	MOVQ CX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func SumAVX512(x *float32, n int) float64
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, SSE2
+TEXT ·SumAVX512(SB), NOSPLIT, $0-24
+	MOVQ   x+0(FP), AX
+	MOVQ   n+8(FP), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	SUBQ   $0x00000010, CX
+	JL     rest
+
+vector:
+	VMOVUPS       (AX), Z2
+	VEXTRACTF32X8 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y3, Z3
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	ADDQ          $0x00000040, AX
+	SUBQ          $0x00000010, CX
+	JGE           vector
+
+rest:
+	ADDQ          $0x00000010, CX
+	JZ            done
+	MOVQ          $-1, DX
+	BZHIQ         CX, DX, DX
+	KMOVW         DX, K1
+	VMOVUPS.Z     (AX), K1, Z2
+	VEXTRACTF32X8 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y3, Z3
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+
+done:
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y1
+	VEXTRACTF64X2 $0x01, Y1, X0
+	VADDPD        X0, X1, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	MOVSD         X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func DeviationsAVX512(x *float32, n int, mean float32) float64
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, SSE2
+TEXT ·DeviationsAVX512(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS mean+16(FP), Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	SUBQ         $0x00000010, CX
+	JL           rest
+
+vector:
+	VMOVUPS       (AX), Z3
+	VSUBPS        Z0, Z3, Z3
+	VEXTRACTF32X8 $0x01, Z3, Y4
+	VCVTPS2PD     Y3, Z3
+	VCVTPS2PD     Y4, Z4
+	VFMADD231PD   Z3, Z3, Z1
+	VFMADD231PD   Z4, Z4, Z2
+	ADDQ          $0x00000040, AX
+	SUBQ          $0x00000010, CX
+	JGE           vector
+
+rest:
+	ADDQ          $0x00000010, CX
+	JZ            done
+	MOVQ          $-1, DX
+	BZHIQ         CX, DX, DX
+	KMOVW         DX, K1
+	VMOVUPS.Z     (AX), K1, Z3
+	VSUBPS.Z      Z0, Z3, K1, Z3
+	VEXTRACTF32X8 $0x01, Z3, Y0
+	VCVTPS2PD     Y3, Z3
+	VCVTPS2PD     Y0, Z0
+	VFMADD231PD   Z3, Z3, Z1
+	VFMADD231PD   Z0, Z0, Z2
+
+done:
+	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDSD        X0, X1, X1
+	MOVSD         X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func ShiftNormAVX512(y *float32, x *float32, gain *float32, bias *float32, n int, mean float32, c float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ShiftNormAVX512(SB), NOSPLIT, $0-48
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         gain+16(FP), DX
+	MOVQ         bias+24(FP), BX
+	MOVQ         n+32(FP), SI
+	VBROADCASTSS mean+40(FP), Z0
+	VBROADCASTSS c+44(FP), Z1
+	SUBQ         $0x00000010, SI
+	JL           rest
+
+vector:
+	VMOVUPS     (CX), Z2
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VMOVUPS     (BX), Z3
+	VMOVUPS     (DX), Z4
+	VFMADD231PS Z4, Z2, Z3
+	VMOVUPS     Z3, (AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000010, SI
+	JGE         vector
+
+rest:
+	ADDQ        $0x00000010, SI
+	JZ          done
+	MOVQ        $-1, DI
+	BZHIQ       SI, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (CX), K1, Z2
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VMOVUPS.Z   (BX), K1, Z0
+	VMOVUPS.Z   (DX), K1, Z1
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     Z0, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func Prefetch(p *byte, n int)
+// Requires: MMX+
+TEXT ·Prefetch(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), AX
+	MOVQ n+8(FP), CX
+
+line:
+	PREFETCHT0 (AX)
+	ADDQ       $0x40, AX
+	SUBQ       $0x40, CX
+	JG         line
+	RET
+
+// func Pause(n int)
+TEXT ·Pause(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), AX
+
+again:
+	PAUSE
+	DECQ AX
+	JNZ  again
 	RET
