@@ -15,8 +15,6 @@ var _ engine.Sampler = (*Backend)(nil)
 type sampler struct {
 	best, few, cut, draw *kernel
 
-	prepared *sample.Draw // whose numbers are in choice, nil for none
-
 	state                             uint64 // address of kernels.SampleState bytes, zero before the first choice
 	choice, saved                     buffer // the choice in numbers; logits that it changes, as they were
 	tops, sums, picked, buckets, list buffer // see the kernels
@@ -24,7 +22,8 @@ type sampler struct {
 
 // Sample launches one kernel for the greatest logit and for top-k of at most
 // kernels.SampleFew, else two, or three for a greater top-k or top-p. All that differs
-// between choices of the same kind is in one upload before them.
+// between choices of the same kind is in one upload before them, whose size hardly ever
+// changes, so that a recorded step goes on to hold for the next token.
 func (b *Backend) Sample(id, logits engine.Tensor, d *sample.Draw) {
 	const op = "Sample"
 	engine.CheckSample(id, logits, d)
@@ -56,19 +55,7 @@ func (b *Backend) Sample(id, logits engine.Tensor, d *sample.Draw) {
 	}
 }
 
-// Prepare copies d to the device.
-func (b *Backend) Prepare(d *sample.Draw) {
-	b.sampler.prepared = nil
-	if b.queue.closed {
-		return
-	}
-	if err := b.sendChoice(d); err != nil {
-		b.fail(err)
-		return
-	}
-	b.sampler.prepared = d
-}
-
+// sendChoice copies d to the device.
 func (b *Backend) sendChoice(d *sample.Draw) error {
 	n := kernels.SampleBytes(d)
 	if err := b.reserve(&b.sampler.choice, int64(n)); err != nil {
@@ -83,7 +70,7 @@ func (b *Backend) sendChoice(d *sample.Draw) error {
 	return nil
 }
 
-// readyToSample makes room for what the kernels write, and copies d if that was not done.
+// readyToSample copies d, and makes room for what the kernels write.
 func (b *Backend) readyToSample(vocab int, d *sample.Draw) (err error) {
 	s := &b.sampler
 	if s.state == 0 {
@@ -93,12 +80,9 @@ func (b *Backend) readyToSample(vocab int, d *sample.Draw) (err error) {
 			return err
 		}
 	}
-	if s.prepared != d {
-		if err := b.sendChoice(d); err != nil {
-			return err
-		}
+	if err := b.sendChoice(d); err != nil {
+		return err
 	}
-	s.prepared = nil
 	groups := int64(kernels.SampleGroups(vocab))
 	greedy, few, cut := kernels.SamplePath(d)
 	for _, w := range [...]struct {

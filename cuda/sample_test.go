@@ -33,10 +33,7 @@ func TestSampleLaunches(t *testing.T) { // alone: AllocsPerRun counts for the pr
 		{"min-p", sample.Draw{Temperature: 1, TopP: 1, MinP: 0.1}, 2},
 	} {
 		c.d.Changes = []sample.Change{{ID: 7, Repeat: 1}, {ID: 4999, Bias: 1, Repeat: 1.5}}
-		choose := func() {
-			b.Prepare(&c.d)
-			b.Sample(id, x, &c.d)
-		}
+		choose := func() { b.Sample(id, x, &c.d) }
 		choose() // compiles and makes room
 		if err := b.Sync(); err != nil {
 			t.Fatal(err)
@@ -61,11 +58,13 @@ type hidden struct{ *sample.Sampler }
 
 func (hidden) Draw() {}
 
-// What the device chooses in a generation is what the host chooses from the same logits.
+// What the device chooses in a generation is what the host chooses from the same logits, also
+// where a recorded step is replayed.
 func TestGenerationSampledOnDevice(t *testing.T) {
 	t.Parallel()
 	b := openDevice(t, ordinary)
-	r := newRunner(t, b, openDemo(t), session.Options{Context: 64})
+	r, _ := decoder(t, b, "llama3", nil)
+	const tokens = 20
 	p := sample.Defaults()
 	p.Temperature, p.RepeatPenalty, p.Seed = 1.2, 1.1, 5
 	var texts [2][]int32
@@ -80,7 +79,7 @@ func TestGenerationSampledOnDevice(t *testing.T) {
 		}
 		seq := r.NewSequence()
 		before := b.Launches()
-		res, err := seq.Generate(context.Background(), session.Request{Prompt: []int32{300, 45, 290}, Sampler: wrap(s), Max: 6})
+		res, err := seq.Generate(context.Background(), session.Request{Prompt: []int32{30, 45, 29}, Sampler: wrap(s), Max: tokens})
 		seq.Free()
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +89,7 @@ func TestGenerationSampledOnDevice(t *testing.T) {
 	if !slices.Equal(texts[0], texts[1]) {
 		t.Errorf("the device chose %v, the host %v", texts[0], texts[1])
 	}
-	if launches[0] != launches[1]+6 {
-		t.Errorf("%d launches for 6 tokens, %d without sampling", launches[0], launches[1])
+	if launches[0] != launches[1]+tokens {
+		t.Errorf("%d launches for %d tokens, %d without sampling", launches[0], tokens, launches[1])
 	}
 }

@@ -12,10 +12,6 @@ import (
 // logits are, so that four bytes of a token come back instead of a row of them. Without
 // one, the row is read and [sample.Sampler] does it; the token is the same.
 type Sampler interface {
-	// Prepare queues the copying of d for the next Sample, which is given the same d,
-	// unchanged. It is called before the first operation of a step, so that nothing but
-	// computation is queued from there to the token; without it Sample copies d itself.
-	Prepare(d *sample.Draw)
 	// Sample queues the choice of a token from logits [1,V] and writes its id to id [1,1]
 	// (Int32): the token that [sample.Reference] defines for what d was made of, to the bit.
 	// It writes -1 where there is none: a logit is NaN or +Inf, or no token is allowed.

@@ -3,6 +3,7 @@ package kernels
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 
 	"github.com/potion-engine/potion/engine/sample"
 )
@@ -46,8 +47,15 @@ func SamplePath(d *sample.Draw) (greedy, few, cut bool) {
 	return false, false, d.TopK > 0 || d.TopP < 1
 }
 
-// SampleBytes is the length of what PutSample writes.
-func SampleBytes(d *sample.Draw) int { return 32 + 16*len(d.Changes) }
+// SampleBytes is the length of what PutSample writes: room for 64 changes, 128, 256 and so
+// on, if there are any, so that it is the same for nearly all tokens of a text.
+func SampleBytes(d *sample.Draw) int {
+	n := len(d.Changes)
+	if n > 0 {
+		n = max(64, 1<<bits.Len(uint(n-1)))
+	}
+	return 32 + 16*n
+}
 
 // PutSample writes d as sample_* read it, little-endian as the device is.
 func PutSample(b []byte, d *sample.Draw) {
@@ -68,4 +76,5 @@ func PutSample(b []byte, d *sample.Draw) {
 		f32(at+2*n, c.Repeat)
 		f32(at+3*n, c.Penalty)
 	}
+	clear(b[32+4*n : SampleBytes(d)])
 }

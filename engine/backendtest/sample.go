@@ -16,7 +16,6 @@ type choice struct {
 	values  string // see logits
 	p       sample.Params
 	history int // tokens before
-	ahead   bool
 }
 
 // logits are numbers of the kind that values says.
@@ -72,12 +71,7 @@ func (c choice) prepare(r *rig) problem {
 		r.fail(fmt.Errorf("the backend does not offer engine.Sampler"))
 	}
 	return problem{
-		call: func() {
-			if c.ahead {
-				b.Prepare(&d)
-			}
-			b.Sample(id.Tensor, x.Tensor, &d)
-		},
+		call: func() { b.Sample(id.Tensor, x.Tensor, &d) },
 		want: func() {
 			id.want = []int32{-1}
 			if c.values != "infinity" && c.values != "NaN" && c.values != "all -infinity" {
@@ -92,7 +86,6 @@ func (c choice) cost() (bytes, flops int64) { return 4 * int64(c.v+1), int64(c.v
 func sampleCases() []Case {
 	var cases []Case
 	add := func(name string, c choice) {
-		c.ahead = len(cases)%2 == 0
 		if c.p.TopP == 0 {
 			c.p.TopP = 1
 		}
@@ -141,9 +134,6 @@ func (c Case) offered(b engine.Backend) bool {
 	_, ok := b.(engine.Sampler)
 	return ok || c.Op != "Sample"
 }
-
-// Prepare implements engine.Sampler.
-func (b *Reference) Prepare(*sample.Draw) {}
 
 // Sample implements engine.Sampler.
 func (b *Reference) Sample(id, logits engine.Tensor, d *sample.Draw) {

@@ -22,11 +22,11 @@ type drawer interface {
 
 // picker lets a backend that is an engine.Sampler choose tokens.
 type picker struct {
-	b      engine.Backend
-	chosen engine.Sampler
-	draw   sample.Draw
-	id     engine.Tensor
-	host   [1]int32
+	b       engine.Backend
+	sampler engine.Sampler
+	draw    sample.Draw
+	id      engine.Tensor
+	host    [1]int32
 }
 
 // newPicker is nil if b offers nothing.
@@ -39,7 +39,7 @@ func newPicker(b engine.Backend) (*picker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("memory for a token: %w", err)
 	}
-	return &picker{b: b, chosen: s, id: id}, nil
+	return &picker{b: b, sampler: s, id: id}, nil
 }
 
 func (p *picker) close() {
@@ -86,12 +86,11 @@ func (r *Runner) choose(work []Work, from Sampler) (int32, error) {
 // pick is choose by the backend, for what the picker's draw says.
 func (r *Runner) pick(work []Work, from Sampler) (int32, error) {
 	p := r.picker
-	p.chosen.Prepare(&p.draw)
 	if err := r.forward(work); err != nil {
 		return 0, err
 	}
 	logits := r.Model.Logits(r.ws, r.rows)
-	p.chosen.Sample(p.id, logits, &p.draw)
+	p.sampler.Sample(p.id, logits, &p.draw)
 	if err := p.b.ReadInts(p.host[:], p.id); err != nil {
 		return 0, err
 	}
