@@ -54,7 +54,7 @@ Examples:
 			device("device", "`DEVICE` to run on: auto (a GPU if there is one), cpu, cuda, cuda:N or emulated", "auto"),
 			requireFlag(),
 			device("threads", "CPU `THREADS` to use; 0: all cores", "0", "t"),
-			device("activations", "`FORMAT` of activations where a CPU multiplies quantised weights: f32, int16 or int8", fastActivations),
+			device("activations", "`FORMAT` of activations where weights are quantised: f32, int16 or int8", fastActivations),
 			device("kv", "`FORMAT` of the KV cache: f32, f16 or q8_0", "f16"),
 			list("p", "`TOKENS` of the prompt, 0 for no such test", strconv.Itoa(benchPrompt), "n-prompt"),
 			list("n", "`TOKENS` to decode, 0 for no such test", strconv.Itoa(benchGen), "n-gen"),
@@ -178,7 +178,7 @@ func (p *benchPlan) testsOf(path string) ([]bench.Test, error) {
 
 // context is c with the flags of one setup in place of the lists.
 func (s benchSetup) context(c *cli.Context) (*cli.Context, error) {
-	set, err := flagSet(&cli.Command{Name: "bench", Flags: deviceFlags(format.F16)})
+	set, err := flagSet(&cli.Command{Name: "bench", Flags: deviceFlags(format.F16, fastActivations)})
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ import (
 )
 
 func chatCommand() *cli.Command {
-	flags := append(deviceFlags(format.F16), samplingFlags()...)
+	flags := append(deviceFlags(format.F16, fastActivations), samplingFlags()...)
 	flags = append(flags,
 		&cli.StringFlag{Name: "system", Usage: "`TEXT` that tells the model how to behave"},
 		&cli.StringFlag{Name: "chat-template", Usage: "`FILE` with a Jinja template, or one of: " + strings.Join(chat.Names(), ", "), DefaultText: "the model's own"},

@@ -53,7 +53,7 @@ counted from 1 here, from 0 in --json. TEXT may have up to 512 tokens. Examples:
 
 // explainDeviceFlags are deviceFlags with another default for --ctx.
 func explainDeviceFlags() []cli.Flag {
-	flags := deviceFlags(format.F32)
+	flags := deviceFlags(format.F32, exactActivations)
 	for _, f := range flags {
 		if f, ok := f.(*cli.IntFlag); ok && f.Name == "ctx" {
 			f.DefaultText = fmt.Sprintf("the model's, at most %d", explain.MaxTokens)

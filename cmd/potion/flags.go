@@ -27,14 +27,9 @@ func modelFlag() cli.Flag {
 	return &cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE` (of a split file any part), Hugging Face folder, or a model that potion pull has fetched, by its name", DefaultText: "the embedded demo model", Category: catModel}
 }
 
-// deviceFlags are those of every command that runs a model. kv is the format of the KV cache
-// that the command uses unless told otherwise; commands that have it in F32 are after exact
-// numbers, the others after speed.
-func deviceFlags(kv format.Format) []cli.Flag {
-	activations := fastActivations
-	if kv == format.F32 {
-		activations = exactActivations
-	}
+// deviceFlags are those of every command that runs a model. kv and activations are
+// the formats that the command uses unless told otherwise.
+func deviceFlags(kv format.Format, activations string) []cli.Flag {
 	return []cli.Flag{
 		modelFlag(), deviceFlag(), requireFlag(), gpuLayersFlag(), threadsFlag(), activationsFlag(activations),
 		&cli.IntFlag{Name: "ctx", Aliases: []string{"c"}, Usage: "context in `TOKENS`", DefaultText: fmt.Sprintf("the model's, at most %d", defaultContext), Category: catModel},
@@ -62,7 +57,7 @@ const (
 )
 
 func activationsFlag(value string) cli.Flag {
-	return &cli.StringFlag{Name: "activations", Value: value, Usage: "`FORMAT` of activations where a CPU multiplies quantised weights: f32; int16, faster and as good (its error is 1e-9); or int8, faster still and less exact (1e-4)", Category: catModel}
+	return &cli.StringFlag{Name: "activations", Value: value, Usage: "`FORMAT` of activations where weights are quantised: f32; int16, faster on a CPU and as good (its error is 1e-9); or int8, faster still and less exact (1e-4)", Category: catModel}
 }
 
 func jsonFlag(usage string) cli.Flag {

@@ -12,7 +12,7 @@ import (
 )
 
 func generateCommand() *cli.Command {
-	flags := append(deviceFlags(format.F16), samplingFlags()...)
+	flags := append(deviceFlags(format.F16, fastActivations), samplingFlags()...)
 	flags = append(flags,
 		fileFlag(),
 		&cli.IntFlag{Name: "n", Aliases: []string{"tokens"}, Value: 256, Usage: "`TOKENS` to generate at most; -1: until the context is full"},

@@ -25,7 +25,7 @@ float32: raw to a .f32 file, as a NumPy array to a .npy file. Examples:
 
    potion logits --out next.npy "Sarah lies still on the bed, feeling"
    potion logits -m model/ --ids 1,403,407 --all --out all.f32`,
-		Flags: append(deviceFlags(format.F32),
+		Flags: append(deviceFlags(format.F32, exactActivations),
 			fileFlag(),
 			&cli.StringFlag{Name: "ids", Usage: "token ids in place of TEXT: `1,2,3`"},
 			&cli.BoolFlag{Name: "parse-special", Usage: "take special tokens that are written in TEXT for what they mean"},

@@ -33,7 +33,7 @@ window but its first token, adds no BOS and counts the last, shorter window. Exa
    potion perplexity --file story.txt --rule all --json
    potion perplexity --file wiki.test.raw -m model-f32.gguf --kl-base base.kld
    potion perplexity -m model-q4_k.gguf --kl-base base.kld --kl`,
-		Flags: append(deviceFlags(format.F32),
+		Flags: append(deviceFlags(format.F32, exactActivations),
 			fileFlag(),
 			&cli.IntFlag{Name: "chunks", Usage: "windows to measure at most", DefaultText: "all"},
 			&cli.StringFlag{Name: "rule", Value: string(perplexity.Llama), Usage: "which tokens are scored: llama or all"},

@@ -25,7 +25,7 @@ and its surprisal, -log2 p in bits (--unit nats: -ln p). Examples:
    potion predict "Sarah lies still on the bed, feeling"
    potion predict --all "Sarah lies still on the bed, feeling very tired."
    potion predict --all --json --file story.txt | jq .mean_bits`,
-		Flags: append(deviceFlags(format.F32),
+		Flags: append(deviceFlags(format.F32, exactActivations),
 			fileFlag(),
 			&cli.StringFlag{Name: "ids", Usage: "token ids in place of TEXT: `1,2,3`"},
 			&cli.BoolFlag{Name: "parse-special", Usage: "take special tokens that are written in TEXT for what they mean"},
