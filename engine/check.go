@@ -87,7 +87,10 @@ func checkPages(op string, s *Step, kv KV) {
 
 // CheckEmbed checks the arguments of Embed.
 func CheckEmbed(y Tensor, step *Step, by Index, table Weight) {
-	const op = "Embed"
+	checkEmbed("Embed", y, step, by, table)
+}
+
+func checkEmbed(op string, y Tensor, step *Step, by Index, table Weight) {
 	CheckStep(op, step)
 	checkFloat(op, "y", y)
 	checkShape(op, "y", y, step.T(), table.Cols())

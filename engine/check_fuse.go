@@ -1,5 +1,13 @@
 package engine
 
+// CheckEmbedBoth checks the arguments of EmbedBoth.
+func CheckEmbedBoth(y Tensor, step *Step, ids, pos Weight, s *Scratch) {
+	const op = "EmbedBoth"
+	checkEmbed(op, y, step, ByID, ids)
+	checkEmbed(op, y, step, ByPos, pos)
+	checkScratch(op, s, y)
+}
+
 // CheckProject checks the arguments of Project.
 func CheckProject(x Tensor, norm *Norm, to []Projection, s *Scratch) {
 	const op = "Project"
@@ -103,7 +111,8 @@ func checkNorm(op string, n *Norm, cols int) {
 	checkShape(op, "the norm's bias", n.Bias, 1, cols)
 }
 
-// checkScratch checks the row that every verb may write.
+// checkScratch checks the rows that every verb may write: of the shape of the residual
+// stream, x.
 func checkScratch(op string, s *Scratch, x Tensor) {
 	if s == nil {
 		bad(op, "Scratch is missing")

@@ -24,6 +24,12 @@ func TestCheckFusedMessages(t *testing.T) {
 		do   func()
 		want string
 	}{
+		{func() { CheckEmbedBoth(of(2, 6), twoRows(), w(5, 6), w(33, 6), s) }, ""},
+		{func() { CheckEmbedBoth(of(2, 6), twoRows(), w(4, 6), w(33, 6), s) }, "engine: EmbedBoth: row 1 asks for row 4 of a table of 4"},
+		{func() { CheckEmbedBoth(of(2, 6), twoRows(), w(5, 6), w(32, 6), s) }, "engine: EmbedBoth: row 1 asks for row 32 of a table of 32"},
+		{func() { CheckEmbedBoth(of(2, 6), twoRows(), w(5, 6), w(33, 7), s) }, "engine: EmbedBoth: y is [2 6], want [2 7]"},
+		{func() { CheckEmbedBoth(of(2, 6), twoRows(), w(5, 6), w(33, 6), &Scratch{}) }, "engine: EmbedBoth: Scratch.Row is missing"},
+
 		{func() { CheckProject(of(2, 6), rmsNorm, two(of(2, 3), w(3, 6)), s) }, ""},
 		{func() { CheckProject(of(2, 6), layerNorm(of(1, 6)), two(of(2, 3), w(3, 6)), s) }, ""},
 		{func() { CheckProject(of(2, 6), nil, two(of(2, 3), w(3, 6)), &Scratch{Row: of(2, 6)}) }, ""},

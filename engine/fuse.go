@@ -29,6 +29,13 @@ type Fused interface {
 	RopeStore(kv KV, q, k, v Tensor, step *Step, spec *RopeStoreSpec)
 }
 
+// Embedder is one more verb that a backend may offer, whether it offers Fused or not, for
+// models that embed what a token is and where it stands.
+type Embedder interface {
+	// EmbedBoth: y[t,c] = scale * ids[step.IDs[t], c] + pos[step.Pos[t], c], with y [T,C].
+	EmbedBoth(y Tensor, step *Step, ids Weight, scale float32, pos Weight, s *Scratch)
+}
+
 // Norm is LayerNorm or RMSNorm with what it needs. Nil stands for none.
 type Norm struct {
 	Kind       NormKind
@@ -83,10 +90,13 @@ type Scratch struct {
 	Gate Tensor // [T, N], the shape of Gate's y; ActGELU and the other verbs do without
 }
 
-// Unfused is Fused by the plain verbs.
+// Unfused is Fused and Embedder by the plain verbs.
 type Unfused struct{ Ops }
 
-var _ Fused = Unfused{}
+var (
+	_ Fused    = Unfused{}
+	_ Embedder = Unfused{}
+)
 
 // FusedOf is b's own Fused if it offers one, else the plain verbs'.
 func FusedOf(b Backend) Fused {
@@ -94,6 +104,22 @@ func FusedOf(b Backend) Fused {
 		return f
 	}
 	return Unfused{b}
+}
+
+// EmbedderOf is b itself if it is an Embedder, else the plain verbs.
+func EmbedderOf(b Backend) Embedder {
+	if e, ok := b.(Embedder); ok {
+		return e
+	}
+	return Unfused{b}
+}
+
+// EmbedBoth implements Embedder.
+func (u Unfused) EmbedBoth(y Tensor, step *Step, ids Weight, scale float32, pos Weight, s *Scratch) {
+	CheckEmbedBoth(y, step, ids, pos, s)
+	u.Embed(y, step, ByID, ids, scale)
+	u.Embed(s.Row, step, ByPos, pos, 1)
+	u.Residual(y, y, s.Row)
 }
 
 // Project implements Fused.

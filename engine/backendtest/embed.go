@@ -69,6 +69,8 @@ type embedding struct {
 	scale       float32
 	by          engine.Index
 	firstAndEnd bool // only the first and last row of the table
+	both        bool // EmbedBoth, with positions in the format places
+	places      format.Format
 }
 
 func (e embedding) prepare(r *rig) problem {
@@ -82,6 +84,20 @@ func (e embedding) prepare(r *rig) problem {
 		}
 	}
 	step := r.newStep(ids, pos)
+	if e.both {
+		places, s := r.weight(e.places, e.v, e.c), r.scratch(e.t, e.c, 0)
+		return problem{
+			call: func() {
+				engine.EmbedderOf(r.Backend).EmbedBoth(y.Tensor, step, table.Weight, e.scale, places.Weight, s.rows(0, e.t))
+			},
+			want: func() {
+				y.want = embed(ids, table.row, float64(e.scale))
+				for i, v := range embed(pos, places.row, 1) {
+					y.want[i] += v
+				}
+			},
+		}
+	}
 	return problem{
 		call: func() { r.Embed(y.Tensor, step, e.by, table.Weight, e.scale) },
 		want: func() { y.want = embed(e.by.Of(step), table.row, float64(e.scale)) },
@@ -123,5 +139,19 @@ func embedCases() []Case {
 		}
 		add(embedding{f: f, v: 509, c: 256, t: 4, scale: 1, firstAndEnd: true})
 	}
+	both := func(f, places format.Format, c, t int, scale float32) {
+		e := embedding{f: f, v: 67, c: c, t: t, scale: scale, both: true, places: places}
+		name := fmt.Sprintf("%v+%v/%dx%d/rows %d/scale %v", f, places, e.v, c, t, scale)
+		cases = append(cases, newCase("EmbedBoth", name, f, e))
+	}
+	for i, f := range format.All() {
+		both(f, format.F32, 256, 1+i%3, 1)
+		both(f, []format.Format{format.F16, f}[i%2], 256, 3, 1)
+	}
+	for _, c := range []int{1, 2, 7, 12, 97, 1029} {
+		both(format.F32, format.F32, c, 5, 1)
+		both(format.F16, format.F32, c, 5, 0.37)
+	}
+	both(format.Q8_0, format.F32, 1056, 70, 25.25)
 	return cases
 }

@@ -11,6 +11,9 @@ func TestReferencePassesEveryCase(t *testing.T) {
 	b := NewReference()
 	for _, c := range Cases() {
 		r := c.Run(b, Options{})
+		if c.Op == "Sample" && r.Skip != "" {
+			continue // it chooses nothing: package sample is the specification of that
+		}
 		if !r.Pass || r.NMSE > 1e-15 {
 			t.Error(r)
 		}

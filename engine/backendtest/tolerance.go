@@ -29,6 +29,7 @@ type tolerance struct {
 var tolerances = []tolerance{
 	{op: "Embed", formats: unshared(), limit: 0, why: "a copy, or one product correctly rounded"},
 	{op: "Embed", limit: 1e-14, why: "unpacking and scaling round once each [0]"},
+	{op: "EmbedBoth", limit: 1e-14, why: "unpacking, scaling and adding round once each [1e-15]"},
 	{op: "Gather", limit: 0, why: "a copy"},
 	{op: "TopK", limit: 0, why: "a choice among given numbers"},
 	{op: "Store", formats: quantised(), half: true, limit: 1e-6, why: "Attend, through which it is seen, rounds what it unpacks"},

@@ -32,6 +32,7 @@ type Workspace struct {
 type activations struct {
 	b             engine.Backend
 	fused         engine.Fused
+	embedder      engine.Embedder
 	x, q, k, v, a engine.Tensor // residual stream, projections, attention's result
 	up            engine.Tensor // the feed-forward part, activated
 	scratch       engine.Scratch
@@ -51,7 +52,7 @@ type activations struct {
 func (m *Model) NewWorkspace(rows, outRows, context int) (*Workspace, error) {
 	w := &Workspace{Rows: rows, OutRows: outRows}
 	for _, p := range m.parts {
-		a := &activations{b: p.Backend, fused: engine.FusedOf(p.Backend)}
+		a := &activations{b: p.Backend, fused: engine.FusedOf(p.Backend), embedder: engine.EmbedderOf(p.Backend)}
 		w.parts = append(w.parts, a)
 		if err := a.make(m.Config, rows, context); err != nil {
 			w.Close()
@@ -173,14 +174,14 @@ func (m *Model) Forward(w *Workspace, kv []engine.KV, step *engine.Step) error {
 }
 
 func (m *Model) embedding(a *activations, step *engine.Step) {
-	c, b, t := m.Config, a.b, step.T()
+	c, t := m.Config, step.T()
 	x := a.x.Part(0, t)
-	b.Embed(x, step, engine.ByID, m.embed, c.Embed)
 	if c.Learned {
-		h := a.scratch.Row.Part(0, t)
-		b.Embed(h, step, engine.ByPos, m.pos, 1)
-		b.Residual(x, x, h)
+		a.work = a.part(t)
+		a.embedder.EmbedBoth(x, step, m.embed, c.Embed, m.pos, &a.work)
+		return
 	}
+	a.b.Embed(x, step, engine.ByID, m.embed, c.Embed)
 }
 
 func (w *Workspace) check() error {
