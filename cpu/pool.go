@@ -19,12 +19,13 @@ type task interface {
 const (
 	// partsPerWorker is into how many parts a task is cut for each worker. More than one,
 	// so that a worker that the system takes off its core holds up a small part only.
-	partsPerWorker = 4
-	// A worker without work looks spinRounds times for some before it sleeps, and lets
-	// other goroutines run after every spinLooks looks. It is about as long as the
-	// caller's serial work between two operations, some tens of microseconds.
-	spinRounds = 200
-	spinLooks  = 60
+	partsPerWorker = 8
+	// A worker without work looks for some spinLooks times between pauses, and lets other
+	// goroutines run spinRounds times, before it sleeps. It is longer than the caller's serial
+	// work between two operations, and short enough to leave the core to others between two
+	// tokens of a slow reader: about a tenth of a millisecond.
+	spinRounds = 20
+	spinLooks  = 100
 )
 
 // pool is a fixed set of goroutines that share the items of one task at a time with the
@@ -42,11 +43,16 @@ type pool struct {
 	task  task
 	items int
 
+	last    chan struct{} // wakes the caller
+	failure atomic.Pointer[workerPanic]
+
+	// What threads write while others look at it has cache lines of its own.
+	_        [64]byte
 	ticket   atomic.Uint64 // serial<<32 | taken<<16 | parts
-	finished atomic.Int32  // parts of the current task that are done
-	waiting  atomic.Bool   // the caller sleeps until the last part is done
-	last     chan struct{} // wakes the caller
-	failure  atomic.Pointer[workerPanic]
+	_        [64]byte
+	finished atomic.Int32 // parts of the current task that are done
+	waiting  atomic.Bool  // the caller sleeps until the last part is done
+	_        [64]byte
 }
 
 // poolWorker is one goroutine of the pool.
@@ -117,6 +123,7 @@ func (p *pool) await(parts int32) {
 			if p.finished.Load() == parts {
 				return
 			}
+			pause()
 		}
 		runtime.Gosched()
 	}
@@ -177,6 +184,7 @@ func (p *pool) spin(id int) bool {
 			if p.takePart(id) {
 				return true
 			}
+			pause()
 		}
 		runtime.Gosched()
 	}

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"math"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -141,11 +143,40 @@ func TestPoolAllocatesNothing(t *testing.T) {
 	}
 }
 
-func BenchmarkPoolRun(b *testing.B) {
-	p := newPool(2)
-	defer p.close()
-	c := newCount(8, 2)
-	for b.Loop() {
-		p.run(c, 8, 1)
+// meeting is a task whose parts wait for each other, so that every thread does one.
+type meeting struct {
+	arrived atomic.Int64
+	parts   int64
+}
+
+func (m *meeting) run(_, from, to int) {
+	for range to - from {
+		n := m.arrived.Add(1)
+		all := (n + m.parts - 1) / m.parts * m.parts
+		for m.arrived.Load() < all {
+			pause()
+		}
 	}
+}
+
+// BenchmarkBarrier is what sharing a task out costs: from the call until all threads have
+// met and are done. The fastest of many hundreds counts.
+func BenchmarkBarrier(b *testing.B) {
+	threads := runtime.NumCPU()
+	if threads < 2 {
+		b.Skip("one core")
+	}
+	p := newPool(threads)
+	defer p.close()
+	m := &meeting{parts: int64(threads)}
+	const times = 100
+	least := time.Duration(math.MaxInt64)
+	for b.Loop() {
+		begin := time.Now()
+		for range times {
+			p.run(m, threads, 1)
+		}
+		least = min(least, time.Since(begin))
+	}
+	b.ReportMetric(float64(least.Nanoseconds())/times, "best-ns")
 }

@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package cpu
+
+// pause has no instruction here.
+func pause() {}
