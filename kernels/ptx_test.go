@@ -209,6 +209,10 @@ func (n *names) statement(line int, s string) {
 		for _, name := range declared(s) {
 			n.scopes[len(n.scopes)-1][name] = &declaration{line: line}
 		}
+	case strings.HasPrefix(s, ".func "):
+		for _, name := range register.FindAllString(s, -1) {
+			n.scopes[len(n.scopes)-1][name] = &declaration{line: line}
+		}
 	default:
 		if m := branch.FindStringSubmatch(s); m != nil {
 			n.targets[m[1]] = true
