@@ -25,6 +25,11 @@
 //	        v
 //	driver or emulator
 //
+// Decoding gives the device the same commands for token after token, because all that
+// changes lies in memory: the token, its position, the page table, the choice's random
+// number. The goroutine recognises sequences that come again and hands each to the driver as
+// one CUDA graph (graph.go): a token is an upload, a graph and a download that is waited for.
+//
 // The first error of a command is kept, later commands are dropped, and the next Sync or
 // Read returns it. An error that loses the device, such as an illegal address in a kernel,
 // stays: every later Sync and Read returns it at once, Close still works, and the program
