@@ -35,11 +35,15 @@ func (c codec) loadX() string {
 			t.line("// h = ((x - mean) gain + shift / rstd) rstd; the sums are multiplied by rstd at the end. Without a mean")
 			t.line("// it is RMSNorm, and rstd comes of the squares of x")
 		}
+		t.line("@!%%layer bra CENTRED%d;", from)
+		for o := from; o < from+n; o += 8 {
+			t.each(o, min(8, from+n-o), "sub.f32 %%x%[1]d, %%x%[1]d, %%mean;")
+		}
+		t.line("CENTRED%d:", from)
 		for o := from; o < from+n; o += 8 {
 			n := min(8, from+n-o)
 			c.loadUnit(t, "%g", "gain", o, n)
 			t.each(o, n, "fma.rn.f32 %%squares, %%x%[1]d, %%x%[1]d, %%squares;")
-			t.each(o, n, "sub.f32 %%x%[1]d, %%x%[1]d, %%mean;")
 			t.each(o, n, "mul.f32 %%x%[1]d, %%x%[1]d, %%g%[2]d;")
 		}
 		t.line("@!%%shifted bra HAVE_X%d;", from)

@@ -222,7 +222,7 @@ func records(units string, log int) string {
 
 // loadRow loads the next row into register set i, if there is one.
 func (c codec) loadRow(t *text, i int) {
-	t.line("setp.ne.u32 %%p, %%left, 0; @%%p sub.u32 %%left, %%left, 1;")
+	t.line("setp.gt.s32 %%p, %%left, %d;", i)
 	for _, p := range c.loads() {
 		op, regs := p.ld(set(i))
 		t.line("@%%p %s %s, [%%%s_at]; mad.wide.u32 %%%s_at, %%%s_stride, 1, %%%s_at;", op, regs, p.Name, p.Name, p.Name, p.Name)

@@ -153,8 +153,8 @@ func twelveBits(t *text, set string) {
 // sixBitScaleAndMin ends a row of Q4_K and Q5_K.
 func sixBitScaleAndMin(t *text, set string) {
 	twelveBits(t, set)
-	t.line("and.b32 %%e, %%c, 63; or.b32 %%e, %%e, %%two23; sub.f32 %%e, %%e, %s; mul.f32 %%d, %%d, %%e; // d * scale", float(1<<23))
-	t.line("bfe.u32 %%c, %%c, 6, 6; or.b32 %%c, %%c, %%two23; sub.f32 %%c, %s, %%c; mul.f32 %%m, %%m, %%c; // -dm * minimum", float(1<<23))
+	t.line("lop3.b32 %%e, %%c, 63, %%two23, 0xEA; sub.f32 %%e, %%e, %s; mul.f32 %%d, %%d, %%e; // d * scale", float(1<<23))
+	t.line("shr.u32 %%c, %%c, 6; lop3.b32 %%c, %%c, 63, %%two23, 0xEA; sub.f32 %%c, %s, %%c; mul.f32 %%m, %%m, %%c; // -dm * minimum", float(1<<23))
 	t.line("fma.rn.f32 %%acc, %%d, %%dot0, %%acc; fma.rn.f32 %%acc, %%m, %%sum0, %%acc;")
 }
 
