@@ -1,34 +1,34 @@
 // Command compare measures potion against llama.cpp's llama-bench on the same model files,
-// threads and machine, one after the other in turns, and prints CSV: the median and the
-// range of every rate, and the ratios.
+// threads and machine, one after the other in turns, and writes a CSV file: the median and
+// the range of every rate, and the ratios.
 //
-//	go run ./benchmarks/compare -potion bin/potion -llama-bench llama-bench -prompt text.txt model.gguf ...
+//	go run ./benchmarks/compare -potion bin/potion -llama-bench llama-bench -models dir,dir \
+//		-plan benchmarks/compare/plan.txt -o benchmarks/results
 //
-// The prompt should be about 512 tokens long; llama-bench is given as many as potion
-// counts.
+// A line of the plan is a file's name and what is asked of it: tokens of the prompt, tokens
+// to decode, and tokens in the context before. Files that are not there are left out, with
+// a word on stderr.
 package main
 
 import (
-	"bytes"
-	"encoding/csv"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
+	"regexp"
+	"runtime"
 	"strings"
+	"time"
 )
 
+// options is the command line.
 type options struct {
-	potion, llama, prompt string
-	threads, tokens       int
-	rounds                int
-	activations           []string
+	potion, llama string
+	threads       int
+	rounds, runs  int
+	activations   []string
 }
 
 func main() {
@@ -37,24 +37,21 @@ func main() {
 	var o options
 	flag.StringVar(&o.potion, "potion", "bin/potion", "the potion `binary`")
 	flag.StringVar(&o.llama, "llama-bench", "llama-bench", "the llama-bench `binary`")
-	flag.StringVar(&o.prompt, "prompt", "", "a `file` with the prompt")
-	flag.IntVar(&o.threads, "threads", 2, "threads of both")
-	flag.IntVar(&o.tokens, "tokens", 128, "tokens to generate")
-	flag.IntVar(&o.rounds, "rounds", 5, "turns of each")
-	activations := flag.String("activations", "int8,f32", "potion's activations, separated by commas")
+	flag.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of both")
+	flag.IntVar(&o.rounds, "rounds", 3, "turns of each")
+	flag.IntVar(&o.runs, "runs", 2, "timed runs in a turn")
+	activations := flag.String("activations", "int16,int8", "potion's activations for quantised files, separated by commas")
+	models := flag.String("models", ".", "`folders` with the model files, separated by commas")
+	planFile := flag.String("plan", "benchmarks/compare/plan.txt", "`file` that says what to measure")
+	only := flag.String("only", "", "measure files whose name matches this `pattern` only")
+	out := flag.String("o", "", "`folder` for the results, named after the processor; none: stdout")
 	flag.Parse()
 	o.activations = strings.Split(*activations, ",")
-	if flag.NArg() == 0 || o.prompt == "" || o.rounds < 1 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	out := csv.NewWriter(os.Stdout)
-	must(out.Write([]string{"model", "threads", "activations", "what", "potion tok/s", "potion range", "llama.cpp tok/s", "llama.cpp range", "ratio of medians", "ratio of best"}))
-	for _, model := range flag.Args() {
-		must(o.compare(model, out))
-		out.Flush()
-		must(out.Error())
-	}
+	pattern, err := regexp.Compile(*only)
+	must(err)
+	plan, err := readPlan(*planFile)
+	must(err)
+	must(o.run(plan, pattern, strings.Split(*models, ","), *out))
 }
 
 func must(err error) {
@@ -63,131 +60,83 @@ func must(err error) {
 	}
 }
 
-// rates is what one run gave, in tokens a second.
-type rates struct{ prompt, decode float64 }
-
-// compare runs all programs in turns, so that a change of the machine's speed meets all.
-func (o options) compare(model string, out *csv.Writer) error {
-	runs := map[string][]rates{}
-	count := 0
-	for range o.rounds {
-		for _, a := range o.activations {
-			r, n, err := o.runPotion(model, a)
-			if err != nil {
-				return err
-			}
-			runs[a], count = append(runs[a], r), n
+// run measures what the plan asks for. The results are written after each file, so that
+// those of a run that was broken off are kept.
+func (o options) run(plan []job, only *regexp.Regexp, folders []string, out string) error {
+	t := table{commit: commit(), threads: o.threads, day: time.Now().UTC().Format(time.DateOnly)}
+	for _, j := range plan {
+		if !only.MatchString(j.file) {
+			continue
 		}
-		r, err := o.runLlama(model, count)
-		if err != nil {
+		path := find(folders, j.file)
+		if path == "" {
+			log.Printf("%s: in none of the folders %s", j.file, strings.Join(folders, ", "))
+			continue
+		}
+		begin := time.Now()
+		if err := o.compare(&t, j, path); err != nil {
 			return err
 		}
-		runs["llama.cpp"] = append(runs["llama.cpp"], r)
-	}
-	for _, a := range o.activations {
-		for what, of := range map[string]func(rates) float64{
-			fmt.Sprintf("prompt %d", count):    func(r rates) float64 { return r.prompt },
-			fmt.Sprintf("decode %d", o.tokens): func(r rates) float64 { return r.decode },
-		} {
-			ours, theirs := sorted(runs[a], of), sorted(runs["llama.cpp"], of)
-			err := out.Write([]string{
-				filepath.Base(model), strconv.Itoa(o.threads), a, what,
-				number(median(ours)), span(ours), number(median(theirs)), span(theirs),
-				number(median(ours) / median(theirs)), number(ours[len(ours)-1] / theirs[len(theirs)-1]),
-			})
-			if err != nil {
-				return err
-			}
+		log.Printf("%s: %v", j, time.Since(begin).Round(time.Second))
+		if err := t.write(out); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func sorted(runs []rates, of func(rates) float64) []float64 {
-	var all []float64
-	for _, r := range runs {
-		all = append(all, of(r))
-	}
-	slices.Sort(all)
-	return all
-}
-
-func median(all []float64) float64 {
-	n := len(all)
-	return (all[(n-1)/2] + all[n/2]) / 2
-}
-
-func number(x float64) string { return strconv.FormatFloat(x, 'g', 3, 64) }
-
-func span(all []float64) string { return number(all[0]) + ".." + number(all[len(all)-1]) }
-
-// runPotion gives the rates and the number of the prompt's tokens. As in llama-bench the
-// tokens are generated after next to nothing, not after the prompt.
-func (o options) runPotion(model, activations string) (r rates, prompt int, err error) {
-	t, err := o.generate(model, activations, "-n", "1", "-f", o.prompt)
-	if err != nil {
-		return r, 0, err
-	}
-	r.prompt, prompt = t.Timings.Prompt, t.PromptTokens
-	t, err = o.generate(model, activations, "-n", strconv.Itoa(o.tokens), "The")
-	r.decode = t.Timings.Decode
-	return r, prompt, err
-}
-
-// generated is what compare reads of a result of potion generate.
-type generated struct {
-	PromptTokens int `json:"prompt_tokens"`
-	Timings      struct {
-		Prompt float64 `json:"prompt_tps"`
-		Decode float64 `json:"decode_tps"`
-	} `json:"timings"`
-}
-
-func (o options) generate(model, activations string, args ...string) (g generated, err error) {
-	text, err := output(o.potion, append([]string{
-		"generate", "--json", "-q", "--device", "cpu", "--temp", "0", "--ignore-eos", "-m", model,
-		"-t", strconv.Itoa(o.threads), "--activations", activations,
-	}, args...)...)
-	if err != nil {
-		return g, err
-	}
-	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	if err := json.Unmarshal(lines[len(lines)-1], &g); err != nil {
-		return g, fmt.Errorf("%s: %w", o.potion, err)
-	}
-	return g, nil
-}
-
-// runLlama has a prompt of the same length read, and as many tokens generated.
-func (o options) runLlama(model string, prompt int) (rates, error) {
-	text, err := output(o.llama, "-m", model, "-t", strconv.Itoa(o.threads), "-r", "1", "-o", "json",
-		"-p", strconv.Itoa(prompt), "-n", strconv.Itoa(o.tokens))
-	if err != nil {
-		return rates{}, err
-	}
-	var tests []struct {
-		Prompt int     `json:"n_prompt"`
-		Rate   float64 `json:"avg_ts"`
-	}
-	if err := json.Unmarshal(text, &tests); err != nil {
-		return rates{}, fmt.Errorf("%s: %w", o.llama, err)
-	}
-	var r rates
-	for _, t := range tests {
-		if t.Prompt > 0 {
-			r.prompt = t.Rate
-		} else {
-			r.decode = t.Rate
+// find is where a file is, or nothing.
+func find(folders []string, file string) string {
+	for _, f := range folders {
+		path := filepath.Join(f, file)
+		if _, err := os.Stat(path); err == nil {
+			return path
 		}
 	}
-	return r, nil
+	return ""
 }
 
-func output(program string, args ...string) ([]byte, error) {
-	text, err := exec.Command(program, args...).Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return nil, fmt.Errorf("%s: %w: %s", program, err, exit.Stderr)
+// compare runs all programs in turns, so that a change of the machine's speed meets all.
+func (o options) compare(t *table, j job, path string) error {
+	activations := o.activations
+	if j.floats() {
+		activations = []string{"f32"}
 	}
-	return text, err
+	rows := map[string]*row{} // by test and activations
+	var order []*row
+	for range o.rounds {
+		theirs, err := o.runLlama(j, path)
+		if err != nil {
+			return err
+		}
+		t.llama = theirs.commit
+		for _, a := range activations {
+			ours, err := o.runPotion(j, path, a)
+			if err != nil {
+				return err
+			}
+			t.cpu, t.version = ours.cpu, ours.version
+			for _, test := range j.tests() {
+				key := test + " " + a
+				if rows[key] == nil {
+					rows[key] = &row{file: j.file, test: test, activations: a}
+					order = append(order, rows[key])
+				}
+				rows[key].add(ours.rates[test], theirs.rates[test], ours.shares[test])
+			}
+		}
+	}
+	t.rows = append(t.rows, order...)
+	return nil
 }
+
+// commit is the sources' version, as git tells it, with a + if they were changed since.
+func commit() string {
+	text, err := exec.Command("git", "describe", "--always", "--dirty=+").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(text))
+}
+
+func (j job) String() string { return fmt.Sprintf("%s %s", j.file, strings.Join(j.tests(), " ")) }
