@@ -19,6 +19,7 @@ type memOp struct {
 	offset uint64
 	store  bool
 	strong bool // volatile, relaxed, acquire, release
+	fence  bool // release, acq_rel: publishes as after a fence
 }
 
 func (op *memOp) width() uint64 { return uint64(op.size * op.n) }

@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"sync/atomic"
 )
@@ -74,6 +73,9 @@ func (w *warp) loadEven(op *memOp, e even, counted bool) bool {
 	if counted {
 		w.counts.GlobalLoadSectors += evenSectors(w.addr[0], n)
 	}
+	if w.block.order != nil && width >= 4 && !w.readGlobal(r, 0, off, n) {
+		return true
+	}
 	if r.owners != nil {
 		r.touch(w.block.number, off, n)
 	}
@@ -138,11 +140,13 @@ func (w *warp) storeEven(op *memOp) bool {
 	}
 	w.counts.GlobalStoreSectors += evenSectors(w.addr[0], n)
 	p := r.data[off : off+n]
-	for e := range op.n {
-		c := w.s32(op.cols[e])
-		for l := range c {
-			binary.LittleEndian.PutUint32(p[int(width)*l+4*e:], c[l])
+	for l := range 32 {
+		var buf [16]byte
+		next := w.bytesOf(op, l, buf[:])
+		if !w.writeLane(r, l, off+uint64(l)*width, next) {
+			return true
 		}
+		copy(p[l*len(next):], next)
 	}
 	return true
 }

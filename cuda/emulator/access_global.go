@@ -121,9 +121,13 @@ func (w *warp) loadGlobal(op *memOp, s space, m uint32) {
 		lanes &= m
 		m &^= lanes
 		w.touchLanes(r, lanes, width)
+		if !op.strong && !w.readLanes(r, lanes, width) {
+			return
+		}
 		switch {
 		case op.strong:
 			w.fetchLocked(op, r, lanes)
+			w.block.acquire()
 		case prefix(lanes) && op.size == 4 && !op.wide:
 			w.fetchWords(op, r, bits.Len32(lanes))
 		default:
@@ -178,14 +182,21 @@ func (w *warp) storeGlobal(op *memOp, m uint32) {
 		w.touchLanes(r, lanes, width)
 		for ; lanes != 0; lanes &= lanes - 1 {
 			l := bits.TrailingZeros32(lanes) & 31
-			if p := r.data[w.addr[l]-r.base:]; op.strong {
-				lock := w.block.device.memory.lockOf(w.addr[l])
-				lock.Lock()
-				w.bytesOf(op, l, p)
-				lock.Unlock()
-			} else {
-				w.bytesOf(op, l, p)
+			off := w.addr[l] - r.base
+			if !op.strong {
+				var buf [16]byte
+				next := w.bytesOf(op, l, buf[:])
+				if !w.writeLane(r, l, off, next) {
+					return
+				}
+				copy(r.data[off:], next)
+				continue
 			}
+			w.block.publish(op)
+			lock := w.block.device.memory.lockOf(w.addr[l])
+			lock.Lock()
+			w.bytesOf(op, l, r.data[off:])
+			lock.Unlock()
 		}
 	}
 }

@@ -163,6 +163,9 @@ func (w *warp) copyAsync(dst, src *memOp, sizes int32, m uint32) {
 			}
 			w.counts.GlobalLoadBytes += int64(n)
 			w.touchLanes(r, lanes, n)
+			if !w.readLanes(r, lanes, n) {
+				return
+			}
 			w.flight.copied = w.flight.now + 1
 			copy(c.data[:n], r.data[w.addr[l]-r.base:])
 		}

@@ -17,6 +17,8 @@ type block struct {
 	params  []byte
 	checked bool
 	counts  Launch
+	launch  uint64  // its number
+	order   *order  // of the launch's blocks; nil: see launch
 	runs    []int64 // of each instruction: straight runs begun there less those ended before it
 
 	number   int64
@@ -28,6 +30,9 @@ type block struct {
 	cells []cell
 	clock uint32 // grows at every event that orders memory accesses
 	start uint32 // the clock when this block began
+
+	fenced   bool   // since the block began
+	acquired uint64 // the time of order's clock up to which the block knows what others published
 }
 
 // barrier is one of a block's 16 barriers.
@@ -47,6 +52,7 @@ func (b *block) prepare(l *launch) {
 	n := (l.dim.count() + 31) / 32
 	b.device, b.prog, b.grid, b.dim, b.params = l.device, prog, l.grid, l.dim, l.params
 	b.threads, b.dynamic, b.checked = l.dim.count(), l.dynamic, !l.device.cfg.Unchecked
+	b.launch, b.order = l.number, l.order
 	b.counts = Launch{}
 	if b.runs == nil {
 		b.runs = make([]int64, len(prog.code)+1)
@@ -148,11 +154,17 @@ func (b *block) threadOf(n int) Dim3 {
 	return Dim3{n % b.dim.X, n / b.dim.X % b.dim.Y, n / (b.dim.X * b.dim.Y)}
 }
 
+// place is where in the grid a block stands.
+func (b *block) place(number int64) Dim3 {
+	x, y := int64(b.grid.X), int64(b.grid.Y)
+	return Dim3{int(number % x), int(number / x % y), int(number / (x * y))}
+}
+
 // run executes one thread block.
 func (b *block) run(number int64) error {
 	b.number = number
-	x, y := int64(b.grid.X), int64(b.grid.Y)
-	b.id = Dim3{int(number % x), int(number / x % y), int(number / (x * y))}
+	b.id = b.place(number)
+	b.fenced, b.acquired = false, 0
 	if b.clock > 1<<31 {
 		clear(b.cells[:cap(b.cells)])
 		b.clock = 0

@@ -88,7 +88,9 @@ func atomicAddFloat(t scalar, flushed bool) atomicFn {
 
 func decodeAtom(b *builder, m *mods) error {
 	mop := &memOp{n: 1, strong: true}
-	if m.one("relaxed", "acquire", "release", "acq_rel") != "" {
+	order := m.one("relaxed", "acquire", "release", "acq_rel")
+	mop.fence = order == "release" || order == "acq_rel"
+	if order != "" {
 		if err := b.need(70, 60); err != nil {
 			return err
 		}
@@ -177,6 +179,8 @@ func (w *warp) atomics(op *memOp, s space, m uint32, f atomicFn, x, y int32, red
 		w.counts.GlobalRequests++
 		w.counts.GlobalStoreBytes += int64(bits.OnesCount32(m)) * int64(width)
 		w.counts.GlobalStoreSectors += w.sectors(m, width)
+		w.block.publish(op)
+		defer w.block.acquire()
 	case spaceShared:
 		if !w.sharedLanes(m, width, width) {
 			return

@@ -160,8 +160,8 @@ func (b *builder) barReduction(m *mods, op *syncOp) ([]operand, error) {
 	return ops[1:last], err
 }
 
-// decodeFence: memory is consistent as it is; what a fence alone does not do is
-// to order the accesses of two threads for the checker.
+// decodeFence: memory is consistent as it is. For the checker a fence orders nothing by
+// itself; see history.
 func decodeFence(b *builder, m *mods) error {
 	scope := m.one("cta", "gl", "gpu", "sys")
 	if m.op == "fence" {
@@ -175,6 +175,9 @@ func decodeFence(b *builder, m *mods) error {
 	}
 	b.in.class = ClassBarrier
 	b.in.run = func(*warp, *inst, uint32) {}
+	if scope != "cta" {
+		b.in.run = func(w *warp, _ *inst, _ uint32) { w.block.fence() }
+	}
 	return b.count(0, 0)
 }
 

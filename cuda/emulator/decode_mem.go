@@ -111,15 +111,18 @@ func memHints(b *builder, m *mods) (extra int, err error) {
 
 // memOrder takes the ordering modifiers; strong accesses do not race with each
 // other.
-func memOrder(b *builder, m *mods) (strong bool, err error) {
+func memOrder(b *builder, m *mods, op *memOp) (strong bool, err error) {
 	if m.has("volatile") {
 		return true, nil
 	}
 	if m.has("weak") {
 		return false, nil
 	}
-	if m.one("relaxed", "acquire", "release", "acq_rel", "mmio") == "" {
+	switch m.one("relaxed", "acquire", "release", "acq_rel", "mmio") {
+	case "":
 		return false, nil
+	case "release", "acq_rel":
+		op.fence = true
 	}
 	if m.one("cta", "cluster", "gpu", "sys") == "" {
 		return false, b.fail("%s needs a scope: .cta, .gpu or .sys", b.st.op)
@@ -166,7 +169,7 @@ func (m *mods) space() space {
 func decodeLd(b *builder, m *mods) error {
 	op := &memOp{}
 	var err error
-	if op.strong, err = memOrder(b, m); err != nil {
+	if op.strong, err = memOrder(b, m, op); err != nil {
 		return err
 	}
 	op.space = m.space()
@@ -189,7 +192,7 @@ func decodeLd(b *builder, m *mods) error {
 func decodeSt(b *builder, m *mods) error {
 	op := &memOp{store: true}
 	var err error
-	if op.strong, err = memOrder(b, m); err != nil {
+	if op.strong, err = memOrder(b, m, op); err != nil {
 		return err
 	}
 	op.space = m.space()

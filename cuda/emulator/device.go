@@ -64,6 +64,7 @@ type Device struct {
 	onLaunch func(Launch)
 	totals   map[string]*Launch
 	sample   int64
+	launches uint64 // the number of the latest
 }
 
 // New makes a device.

@@ -50,7 +50,8 @@
 //   - %clock counts the warp's instructions; %globaltimer is the host's clock;
 //     %smid is the block's number modulo Config.SMs.
 //   - cp.async data arrives when it is waited for, never earlier.
-//   - Memory is consistent: a missing fence between blocks is not found.
+//   - Memory is consistent: what a missing fence would let a thread see is not shown, only
+//     reported as a race of blocks.
 //
 // # What is counted
 //
@@ -76,8 +77,13 @@
 // kin between warps, also bar.warp.sync between lanes of one warp. A shuffle or
 // being in step is no such order, as the programming guide says of Volta and
 // later. Storing the value that is already there is no race. Synchronising by
-// flags and fences in shared memory is not understood and is reported as a race;
-// races for global memory are not looked for.
+// flags and fences in shared memory is not understood and is reported as a race.
+//
+// Blocks of one launch race for a word of global memory that one of them writes and another
+// touches, unless the first publishes it (a fence for the device or a release, then an atomic
+// or strong store) and the other learns of it (an atomic or strong load): a ticket whose last
+// holder reads what all have written is understood. Some such races are missed (see history),
+// as are all in allocations above 256 MiB and in grids above four million blocks.
 //
 // The first fault ends the launch, which returns it as a *Fault with kernel,
 // line, block, thread and address. The device can be used further.

@@ -15,6 +15,7 @@ const (
 	UninitialisedRegister
 	UninitialisedMemory
 	SharedRace
+	GlobalRace  // between blocks of one launch
 	PendingCopy // cp.async not waited for
 	DivergentBarrier
 	InactiveLane // a shuffle, vote or matrix operation with lanes missing
@@ -25,7 +26,7 @@ const (
 
 var faultNames = map[FaultKind]string{
 	OutOfBounds: "out of bounds", Misaligned: "misaligned address", UninitialisedRegister: "uninitialised register",
-	UninitialisedMemory: "uninitialised memory", SharedRace: "shared-memory race", PendingCopy: "cp.async not waited for",
+	UninitialisedMemory: "uninitialised memory", SharedRace: "shared-memory race", GlobalRace: "race of blocks for global memory", PendingCopy: "cp.async not waited for",
 	DivergentBarrier: "divergent barrier", InactiveLane: "inactive lane", Deadlock: "deadlock",
 	TooManyInstructions: "too many instructions", Trap: "trap",
 }

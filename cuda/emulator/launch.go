@@ -58,7 +58,15 @@ func (d *Device) Launch(f *Function, grid, block Dim3, shared int, params []byte
 		blocks: int64(grid.X) * int64(grid.Y) * int64(grid.Z)}
 	d.mu.Lock()
 	l.choose(d.sample)
+	if d.launches++; d.launches > maxLaunch {
+		d.launches = 1
+		d.memory.forget()
+	}
+	l.number = d.launches
 	d.mu.Unlock()
+	if !d.cfg.Unchecked && l.runs == l.blocks && l.blocks <= maxOrdered {
+		l.order = &order{}
+	}
 	n := int(min(int64(d.cfg.Threads), l.runs))
 	var wg sync.WaitGroup
 	for range n - 1 {
@@ -95,6 +103,8 @@ type launch struct {
 	params  []byte
 	blocks  int64
 	runs    int64 // of these
+	number  uint64
+	order   *order // nil: races between blocks are not looked for
 	next    atomic.Int64
 	failed  atomic.Bool
 

@@ -21,6 +21,7 @@ type region struct {
 	defined []uint32
 	full    atomic.Bool // every byte is defined
 	owners  *owners     // with Config.Traffic
+	history atomic.Pointer[history]
 	name    string
 	freed   bool
 }
