@@ -154,8 +154,8 @@ func TestInterruptedPrompt(t *testing.T) {
 	if err != nil || r.Stop != session.StopInterrupted {
 		t.Errorf("stopped by %q, %v", r.Stop, err)
 	}
-	if last != 1 || seq.Len() != 0 {
-		t.Errorf("it ran to layer %d, the sequence holds %d tokens", last, seq.Len())
+	if last != 1 || seq.Len() != 0 || r.PromptTokens != 0 {
+		t.Errorf("it ran to layer %d, the sequence holds %d tokens of %d", last, seq.Len(), r.PromptTokens)
 	}
 	m.runner.Probe(nil)
 	if r, err = seq.Generate(context.Background(), session.Request{Prompt: ids[:8], Sampler: greedy{}, Max: 1}); err != nil || len(r.IDs) != 1 {

@@ -45,7 +45,7 @@ type Result struct {
 	Stop    StopReason
 	Stopped string // the stop string that came, if one did
 
-	PromptTokens int
+	PromptTokens int // taken in: none if the prompt was interrupted
 	PromptTime   time.Duration
 	DecodeTime   time.Duration // from the first token on
 }
@@ -78,12 +78,12 @@ func (s *Sequence) Generate(ctx context.Context, q Request) (Result, error) {
 		g.stream = q.Tokenizer.Stream()
 		g.stops = tokenizer.NewStops(q.Stops...)
 	}
-	begin := time.Now()
+	begin, held := time.Now(), s.Len()
 	for _, id := range q.Prompt {
 		q.Sampler.Accept(id)
 	}
 	id, err := s.feedAndChoose(ctx, q.Prompt, q.Sampler)
-	g.res.PromptTokens, g.res.PromptTime = len(q.Prompt), time.Since(begin)
+	g.res.PromptTokens, g.res.PromptTime = s.Len()-held, time.Since(begin)
 	if ctx.Err() != nil {
 		g.res.Stop = StopInterrupted
 		return g.res, nil
