@@ -133,7 +133,7 @@ func (r *manyRows) multiply(y engine.Tensor, w *weight, bias uint64) {
 	for i, p := range w.layout.Planes {
 		strides[i] = p.RowStride
 	}
-	p := kernels.PlanTensor(w.Format(), strides[:len(w.layout.Planes)], w.Rows(), t, b.info.Units, b.maxShared)
+	p := kernels.PlanTensor(w.Format(), strides[:len(w.layout.Planes)], w.Rows(), t, kernels.Device{Compute: b.compute, Multiprocessors: b.info.Units, MaxShared: b.maxShared})
 	if !r.bring(k, p.Few, w.Format()) {
 		return
 	}

@@ -1,6 +1,10 @@
 package kernels
 
-import "github.com/potion-engine/potion/engine/format"
+import (
+	"math"
+
+	"github.com/potion-engine/potion/engine/format"
+)
 
 // This file is the one place that says which kernel multiplies rows of x with a weight on
 // tensor cores, and how it is launched.
@@ -37,22 +41,62 @@ type TensorProduct struct {
 	Shared int // dynamic shared memory in bytes
 }
 
+// tile is a kernel matmul_FORMAT_mma* with the rows of w and of x that a block of it multiplies.
+type tile struct {
+	ending string
+	n, t   int
+	// cost of a block over n * t: what its traffic to shared memory adds, on tensor cores that
+	// add f32 at half their rate (consumer GPUs) and at the whole one (data centres').
+	half, whole float64
+}
+
+var tiles = []tile{{"_mma", 128, 128, 1, 1}, {"_mma_128x64", 128, 64, 1.03, 1.3}, {"_mma_64", 64, 64, 1.1, 1.35}}
+
 // TensorEndings are the endings of matmul_FORMAT that PlanTensor chooses from.
-func TensorEndings() []string { return []string{"_mma", "_mma_64"} }
+func TensorEndings() []string {
+	var list []string
+	for _, t := range tiles {
+		list = append(list, t.ending)
+	}
+	return list
+}
+
+// Device is what the choice of a kernel depends on.
+type Device struct {
+	Compute         int // compute capability, 89 for 8.9
+	Multiprocessors int
+	MaxShared       int // bytes of shared memory that a block may have
+}
+
+// alone is what a block costs more where a multiprocessor has no other one, whose products
+// fill the time between its barriers.
+const alone = 1.2
 
 // PlanTensor is the product of t rows of x with a weight of n rows whose planes have rows of so
-// many bytes: matfew_* for few rows, if its shared memory is there, which reads the weight
-// once; large tiles, which read the least, where they keep most multiprocessors busy; else
-// small ones.
-func PlanTensor(f format.Format, strides []int, n, t, multiprocessors, maxShared int) TensorProduct {
-	if shared := FewShared(f, strides); t <= fewRows && shared+fewStatic <= maxShared {
+// many bytes: for few rows matfew_*, if its shared memory is there, which reads the weight
+// once; else the tiles that make the multiprocessor with the most blocks the least work.
+func PlanTensor(f format.Format, strides []int, n, t int, d Device) TensorProduct {
+	if shared := FewShared(f, strides); t <= fewRows && shared+fewStatic <= d.MaxShared {
 		return TensorProduct{Few: true, Grid: [3]int{ceilDiv(n, 16), 1, 1}, Shared: shared}
 	}
-	tiles := func(size int) [3]int { return [3]int{ceilDiv(n, size), ceilDiv(t, size), 1} }
-	if large := tiles(128); t > 64 && 4*large[0]*large[1] >= 3*multiprocessors {
-		return TensorProduct{Ending: "_mma", Grid: large}
+	whole := d.Compute%10 == 0 // 8.0, 9.0, 10.0
+	var best TensorProduct
+	least := math.Inf(1)
+	for _, k := range tiles {
+		grid := [3]int{ceilDiv(n, k.n), ceilDiv(t, k.t), 1}
+		blocks := ceilDiv(grid[0]*grid[1], d.Multiprocessors)
+		cost := float64(blocks*k.n*k.t) * k.half
+		if whole {
+			cost *= k.whole / k.half
+		}
+		if blocks == 1 {
+			cost *= alone
+		}
+		if cost < least {
+			least, best = cost, TensorProduct{Ending: k.ending, Grid: grid}
+		}
 	}
-	return TensorProduct{Ending: "_mma_64", Grid: tiles(64)}
+	return best
 }
 
 // Staged is the extent of t rows of k numbers as stage_* writes them.

@@ -25,7 +25,7 @@ func (r *rig) few(w testWeight, x []float32, t int, bias []float32) []float32 {
 	if bias != nil {
 		biasAt = r.put(bias)
 	}
-	plan := kernels.PlanTensor(f, w.strides(), w.Rows, t, 132, 227<<10)
+	plan := kernels.PlanTensor(f, w.strides(), w.Rows, t, kernels.Device{Compute: 90, Multiprocessors: 132, MaxShared: 227 << 10})
 	args = append(append(args, w.planes()...), biasAt, uint32(w.Rows), uint32(w.Cols), uint32(t))
 	r.launch("matfew_"+strings.ToLower(f.String()), dim(plan.Grid), plan.Shared, args...)
 	r.stored(4 * t * w.Rows)

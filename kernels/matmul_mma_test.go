@@ -39,7 +39,7 @@ func (r *rig) stage(f format.Format, x uint64, t, k int) staged {
 }
 
 // tensorProduct is y by matmul_FORMAT plus ending, from staged rows.
-func (r *rig) tensorProduct(ending string, size int, w testWeight, x staged, bias []float32) []float32 {
+func (r *rig) tensorProduct(ending string, w testWeight, x staged, bias []float32) []float32 {
 	r.Helper()
 	y := r.space(4 * x.t * w.Rows)
 	args := []any{y, x.h}
@@ -52,14 +52,16 @@ func (r *rig) tensorProduct(ending string, size int, w testWeight, x staged, bia
 		biasAt = r.put(bias)
 	}
 	args = append(args, biasAt, uint32(w.Rows), uint32(w.Cols), uint32(x.t))
-	grid := [3]int{ceilDiv(w.Rows, size), ceilDiv(x.t, size), 1}
+	size := matmulTiles[ending]
+	grid := [3]int{ceilDiv(w.Rows, size[0]), ceilDiv(x.t, size[1]), 1}
 	r.launch("matmul_"+strings.ToLower(w.Format.String())+ending, dim(grid), 0, args...)
 	r.stored(4 * x.t * w.Rows)
 	return r.floats(y, x.t*w.Rows)
 }
 
-// matmulTiles are the kernels by the ending of their names, with the size of their tiles.
-var matmulTiles = map[string]int{"_mma": 128, "_mma_64": 64}
+// matmulTiles are the kernels by the ending of their names, with the rows of w and of x
+// in their tiles.
+var matmulTiles = map[string][2]int{"_mma": {128, 128}, "_mma_128x64": {128, 64}, "_mma_64": {64, 64}}
 
 func TestMatmulMMA(t *testing.T) {
 	t.Parallel()
@@ -84,8 +86,8 @@ func TestMatmulMMA(t *testing.T) {
 				bias = r.normal(s.n, 0.1, 1)
 			}
 			stage := r.stage(f, r.put(x), s.t, s.k)
-			for ending, size := range matmulTiles {
-				y := r.tensorProduct(ending, size, w, stage, bias)
+			for ending := range matmulTiles {
+				y := r.tensorProduct(ending, w, stage, bias)
 				r.compareTo(halfLimit(f), fmt.Sprintf("%v%s: y [%d, %d], K = %d", f, ending, s.t, s.n, s.k), y, w, x, s.t, bias)
 			}
 		}
@@ -139,7 +141,7 @@ func TestHalfPrecision(t *testing.T) {
 		}
 		want := reference(w, x, rows, nil)
 		for name, got := range map[string]float64{
-			"matmul": nmse(r.tensorProduct("_mma_64", 64, w, r.stage(f, r.put(x), rows, k), nil), want),
+			"matmul": nmse(r.tensorProduct("_mma_64", w, r.stage(f, r.put(x), rows, k), nil), want),
 			"matfew": nmse(r.few(w, x, rows, nil), want),
 		} {
 			t.Logf("%s: NMSE %.2g", name, got)
@@ -161,7 +163,7 @@ func TestStageScales(t *testing.T) {
 		x[i] *= float32(scales[i/k])
 	}
 	w := r.weight(format.Q8_0, n, k)
-	y := r.tensorProduct("_mma_64", 64, w, r.stage(format.Q8_0, r.put(x), len(scales), k), nil)
+	y := r.tensorProduct("_mma_64", w, r.stage(format.Q8_0, r.put(x), len(scales), k), nil)
 	for i, s := range scales {
 		want := reference(testWeight{Layout: w.Layout, packed: w.packed}, x[i*k:(i+1)*k], 1, nil)
 		got := y[i*n : (i+1)*n]
@@ -182,7 +184,7 @@ func TestStageScales(t *testing.T) {
 		}
 	}
 	x[0], x[k] = float32(math.Inf(1)), float32(math.NaN())
-	y = r.tensorProduct("_mma_64", 64, w, r.stage(format.Q8_0, r.put(x), len(scales), k), nil)
+	y = r.tensorProduct("_mma_64", w, r.stage(format.Q8_0, r.put(x), len(scales), k), nil)
 	for j := range n {
 		if v := float64(y[j]); !math.IsInf(v, 0) && !math.IsNaN(v) {
 			t.Errorf("infinity in row 0 gives %v", v)

@@ -35,6 +35,7 @@ type shape struct {
 // shapes are the tiles that there are kernels for.
 var shapes = []shape{
 	{TileN: 128, TileT: 128, WarpsN: 2, WarpsT: 4, Blocks: 2},
+	{Entry: "_128x64", TileN: 128, TileT: 64, WarpsN: 4, WarpsT: 2, Blocks: 2},
 	{Entry: "_64", TileN: 64, TileT: 64, WarpsN: 2, WarpsT: 2, Blocks: 4},
 }
 
