@@ -121,6 +121,9 @@ func TestStore(t *testing.T) {
 						k[0], v[2*heads*dim] = float32(math.NaN()), float32(math.Inf(-1))
 						v[1], v[2] = 0.5, -0.5
 					}
+					if dim >= 32 { // a scale of 1, and numbers on both sides of a half
+						copy(k[3*heads*dim:], []float32{127, 0.49999997, -0.49999997, 0.5, 1.5, -2.5, 126.49999, 126.5})
+					}
 					c.store(r, k, v, pos, seq)
 					if bytes := int64(len(pos) * heads * 2 * f.Format.RowBytes(dim)); r.last.GlobalStoreBytes != bytes {
 						t.Errorf("%d heads of %d: %d bytes stored, want %d", heads, dim, r.last.GlobalStoreBytes, bytes)
