@@ -145,13 +145,17 @@ func (p *benchPlan) measure(c *cli.Context, s benchSetup) ([]bench.Record, error
 	if err != nil {
 		return nil, err
 	}
+	meter := energyMeter(c, m.backend.Info())
+	if meter != nil {
+		setup.EnergySource = meter.Source()
+	}
 	caches := bench.ReadCaches()
 	var records []bench.Record
 	for _, t := range tests {
 		o := m.runner.Options()
 		o.Context, o.Sequences, o.Logits, o.Chunk = t.Context(), t.Batch, t.Batch, 0
 		begin := time.Now()
-		result, rows, err := p.test(c, m, o, t, setup)
+		result, rows, err := p.test(c, m, o, t, setup, meter)
 		if err != nil {
 			return p.judge(m, records, caches), err
 		}
@@ -201,7 +205,7 @@ func setFlag(set *flag.FlagSet, name, value string) error {
 }
 
 // test does one test on a runner of its own, whose rows of a step it returns.
-func (p *benchPlan) test(c *cli.Context, m *opened, o session.Options, t bench.Test, setup bench.Setup) (bench.Measurement, int, error) {
+func (p *benchPlan) test(c *cli.Context, m *opened, o session.Options, t bench.Test, setup bench.Setup, meter bench.Meter) (bench.Measurement, int, error) {
 	ck, err := m.file.Checkpoint()
 	if err != nil {
 		return bench.Measurement{}, 0, err
@@ -217,7 +221,7 @@ func (p *benchPlan) test(c *cli.Context, m *opened, o session.Options, t bench.T
 	}
 	m.runner = r
 	line := benchLine{w: p.progress, setup: setup, test: t}
-	result, err := bench.Measure(c.Context, r, t, p.limits, p.seed, line.running)
+	result, err := bench.Measure(c.Context, r, t, p.limits, p.seed, meter, line.running)
 	line.end(result.Stats, err)
 	return result, r.Options().Chunk, err
 }

@@ -146,6 +146,26 @@ func TestBenchMistakes(t *testing.T) {
 	}
 }
 
+// Energy has a column where it is known, and a note of what counts it.
+func TestBenchEnergy(t *testing.T) {
+	t.Parallel()
+	joules := 0.125
+	with := bench.Record{Test: "tg2", Valid: true, Energy: &joules, AvgTS: &joules, StddevTS: &joules, MedianTS: &joules}
+	with.EnergySource, with.Backend = "RAPL, package-0", "CPU"
+	without := with
+	without.Energy, without.EnergySource = nil, ""
+	for want, records := range map[string][]bench.Record{"J/tok": {with, without}, "": {without}} {
+		var out strings.Builder
+		if err := printBench(&out, "md", records); err != nil {
+			t.Fatal(err)
+		}
+		told := strings.Contains(out.String(), "J/tok") && strings.Contains(out.String(), "| 0.125 |") && strings.Contains(out.String(), "energy as RAPL, package-0 counts it")
+		if told != (want != "") || want == "" && strings.Contains(out.String(), "nergy") {
+			t.Errorf("%d records:\n%s", len(records), out.String())
+		}
+	}
+}
+
 func TestBuildCommit(t *testing.T) {
 	t.Parallel()
 	for v, want := range map[string]string{

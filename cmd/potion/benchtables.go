@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +65,10 @@ func benchTable(records []bench.Record) table.Writer {
 			base[key] = r
 		}
 	}
+	energy := slices.ContainsFunc(records, func(r bench.Record) bool { return r.Energy != nil })
+	if energy {
+		header = append(header, "J/tok")
+	}
 	if ratios {
 		header = append(header, "ratio")
 	}
@@ -77,6 +82,9 @@ func benchTable(records []bench.Record) table.Writer {
 				figure("%.2f", r.GBs), percent(r.ShareGBs), figure("%.1f", r.GFLOPs), percent(r.ShareGFLOPs), r.Level)
 		} else {
 			row = append(row, "invalid", "-", "-", "-", "-", "-", r.Level)
+		}
+		if energy {
+			row = append(row, figure("%.3g", r.Energy))
 		}
 		if b := base[[2]string{r.Model, r.Test}]; ratios && r.Valid && b.Valid {
 			row = append(row, fmt.Sprintf("%.2fx", *r.MedianTS / *b.MedianTS))
@@ -120,6 +128,9 @@ func benchNotes(records []bench.Record) []string {
 		add("%s: %s", device, r.Features)
 		add("%s: load %.1f ms, at most %s of memory (%s, %d threads, kv %s, %s)", printable(r.Model), ms(time.Duration(r.LoadNS)), size(r.PeakMemory), r.Backend, r.Threads, r.TypeK, r.Activations)
 		add("peak %.2f GB/s over %s, %.1f GFLOP/s (%s)", r.PeakGBs, size(r.PeakBuffer), r.PeakGFLOPs, r.PeakSource)
+		if r.Energy != nil {
+			add("energy as %s counts it, whatever else ran included (%s)", r.EnergySource, r.Backend)
+		}
 		if !r.Valid {
 			add("%s is refused: %s", r.Test, r.Reason)
 		}

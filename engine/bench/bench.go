@@ -107,12 +107,15 @@ type Limits struct {
 type Measurement struct {
 	Samples []time.Duration // one per run
 	Stats   Stats           // of the samples in seconds
+
+	JoulesPerToken *float64 // over all timed runs; nil where it is not known
 }
 
 // Measure runs t on r: one run to warm up, then timed runs within the limits. Token ids
 // are random but the same for the same seed. r must hold t.Batch sequences of t.Context()
-// tokens and take t.Batch rows in a step. progress, if not nil, is told after every run.
-func Measure(ctx context.Context, r *session.Runner, t Test, l Limits, seed uint64, progress func(Stats)) (Measurement, error) {
+// tokens and take t.Batch rows in a step. meter, if not nil, counts the energy of the timed
+// runs; progress, if not nil, is told after every run.
+func Measure(ctx context.Context, r *session.Runner, t Test, l Limits, seed uint64, meter Meter, progress func(Stats)) (Measurement, error) {
 	w := newWorkload(r, t, seed)
 	defer w.free()
 	var m Measurement
@@ -121,6 +124,13 @@ func Measure(ctx context.Context, r *session.Runner, t Test, l Limits, seed uint
 	}
 	if _, err := w.run(ctx, min(t.Gen, warmTokens)); err != nil {
 		return m, err
+	}
+	used := 0.0
+	if meter != nil {
+		var err error
+		if used, err = meter.Joules(); err != nil {
+			meter = nil
+		}
 	}
 	var seconds []float64
 	for begin := time.Now(); ; {
@@ -135,6 +145,7 @@ func Measure(ctx context.Context, r *session.Runner, t Test, l Limits, seed uint
 			progress(m.Stats)
 		}
 		if len(seconds) >= l.Repetitions && (m.Stats.Spread <= l.Spread || time.Since(begin) >= l.Time) {
+			m.JoulesPerToken = energyOf(meter, used, time.Since(begin), len(seconds)*t.Tokens())
 			return m, nil
 		}
 	}

@@ -127,7 +127,7 @@ func TestMeasure(t *testing.T) {
 		{Gen: 32, Batch: 1},
 	} {
 		told := 0
-		m, err := bench.Measure(context.Background(), r, test, limits, 1, func(s bench.Stats) { told = s.N })
+		m, err := bench.Measure(context.Background(), r, test, limits, 1, nil, func(s bench.Stats) { told = s.N })
 		if err != nil {
 			t.Fatalf("%s: %v", test.Name(), err)
 		}
@@ -137,12 +137,12 @@ func TestMeasure(t *testing.T) {
 	}
 	// Every page is back after a test: the context of three sequences was full.
 	var full *session.ContextError
-	if _, err := bench.Measure(context.Background(), r, bench.Test{Gen: 33, Batch: 1}, limits, 1, nil); !errors.As(err, &full) {
+	if _, err := bench.Measure(context.Background(), r, bench.Test{Gen: 33, Batch: 1}, limits, 1, nil, nil); !errors.As(err, &full) {
 		t.Errorf("a test longer than the context: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	limits = bench.Limits{Repetitions: 1 << 30}
-	if _, err := bench.Measure(ctx, r, bench.Test{Gen: 4, Batch: 1}, limits, 1, func(bench.Stats) { cancel() }); !errors.Is(err, context.Canceled) {
+	if _, err := bench.Measure(ctx, r, bench.Test{Gen: 4, Batch: 1}, limits, 1, nil, func(bench.Stats) { cancel() }); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled test: %v", err)
 	}
 }
@@ -161,7 +161,7 @@ func TestLimits(t *testing.T) {
 		{"time is up", bench.Limits{Repetitions: 3, Spread: 0, Time: time.Nanosecond}, func(n int) bool { return n == 3 }},
 		{"goes on", bench.Limits{Repetitions: 3, Spread: -1, Time: 200 * time.Millisecond}, func(n int) bool { return n > 3 }},
 	} {
-		m, err := bench.Measure(context.Background(), r, test, l.limits, 1, nil)
+		m, err := bench.Measure(context.Background(), r, test, l.limits, 1, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,6 +218,8 @@ func record(t *testing.T, activations string) bench.Record {
 	t.Helper()
 	m := bench.Measurement{Samples: []time.Duration{time.Second, 2 * time.Second, 3 * time.Second}}
 	m.Stats = bench.Summarize([]float64{1, 2, 3})
+	energy := 0.25
+	m.JoulesPerToken = &energy
 	cost := bench.Cost{Steps: 10, WeightBytes: 20e9, Flops: 400e9}
 	setup := bench.Setup{Chunk: 256, Activations: activations}
 	return bench.NewRecord(setup, bench.Test{Gen: 10, Batch: 2}, cost, m, bench.LevelMemory, time.Unix(1, 0))
@@ -246,13 +248,16 @@ func TestJudge(t *testing.T) {
 		if r.Valid != test.valid {
 			t.Errorf("%s: valid is %v: %s", test.name, r.Valid, r.Reason)
 		}
-		if !r.Valid && (r.AvgTS != nil || r.MedianTS != nil || r.GBs != nil || r.SamplesTS != nil || r.Reason == "" || len(r.SamplesNS) != 3) {
+		if !r.Valid && (r.AvgTS != nil || r.MedianTS != nil || r.GBs != nil || r.Energy != nil || r.SamplesTS != nil || r.Reason == "" || len(r.SamplesNS) != 3) {
 			t.Errorf("%s: figures are left: %+v", test.name, r)
 		}
 		matchSchema(t, r)
 	}
 	r := record(t, "f32")
 	r.Judge(bench.Peaks{BytesPerSec: 20e9, FlopsPerSec: 800e9})
+	if r.Energy == nil || *r.Energy != 0.25 {
+		t.Errorf("energy %v", r.Energy)
+	}
 	if *r.ShareGBs != 0.5 || *r.ShareGFLOPs != 0.25 {
 		t.Errorf("shares %v and %v", *r.ShareGBs, *r.ShareGFLOPs)
 	}

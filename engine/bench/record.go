@@ -36,6 +36,8 @@ type Setup struct {
 	Seed        uint64 `json:"seed"`
 	LoadNS      int64  `json:"load_ns"`
 	PeakMemory  int64  `json:"peak_memory"` // bytes resident at most; 0 if unknown
+
+	EnergySource string `json:"energy_source"` // what counts it; "" where nothing does
 }
 
 // Record is one test on one setup. Fields that llama-bench has as well carry its names
@@ -66,6 +68,7 @@ type Record struct {
 	Flops       float64  `json:"flops"`
 	GBs         *float64 `json:"gbps"` // of weights, 1e9 bytes a second, at the median
 	GFLOPs      *float64 `json:"gflops"`
+	Energy      *float64 `json:"joules_per_token"`
 
 	PeakGBs     float64   `json:"peak_gbps"` // 0 if unknown
 	PeakGFLOPs  float64   `json:"peak_gflops"`
@@ -98,6 +101,7 @@ func NewRecord(s Setup, t Test, c Cost, m Measurement, level Level, at time.Time
 	r.AvgTS, r.StddevTS, r.MedianTS = ptr(ts.Mean), ptr(ts.Deviation), ptr(ts.Median)
 	r.GBs = ptr(float64(c.WeightBytes) / m.Stats.Median / 1e9)
 	r.GFLOPs = ptr(c.Flops / m.Stats.Median / 1e9)
+	r.Energy = m.JoulesPerToken
 	return r
 }
 
@@ -123,7 +127,7 @@ func (r *Record) Judge(p Peaks) {
 		r.Reason = fmt.Sprintf("%.2f GB/s of weights and %.1f GFLOP/s are more than the peak of %.2f GB/s and %.1f GFLOP/s that %s allows; was the machine busy?",
 			*r.GBs, *r.GFLOPs, r.PeakGBs, r.PeakGFLOPs, r.Level)
 		r.AvgNS, r.StddevNS, r.MedianNS, r.AvgTS, r.StddevTS, r.MedianTS = nil, nil, nil, nil, nil, nil
-		r.Spread, r.GBs, r.GFLOPs, r.SamplesTS = nil, nil, nil, nil
+		r.Spread, r.GBs, r.GFLOPs, r.Energy, r.SamplesTS = nil, nil, nil, nil, nil
 		return
 	}
 	r.Valid = true
