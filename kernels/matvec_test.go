@@ -338,7 +338,7 @@ func TestWeightKernelsFitLayouts(t *testing.T) {
 			before, after []string
 		}{
 			{"matmul", repack.MatmulBlock, []string{"y", "x"}, []string{"bias", "N", "K", "T"}},
-			{"embed", repack.EmbedBlock, []string{"y", "index"}, []string{"K", "scale"}},
+			{"embed", repack.EmbedBlock, []string{"y", "index"}, []string{"place", "places", "K", "scale"}},
 		} {
 			entry := c.op + "_" + strings.ToLower(f.String())
 			k, found := kernels.Find(entry)

@@ -36,7 +36,7 @@ const (
 	minWidth    = 4  // lanes that share a row
 	// enoughWarps is how many warps a multiprocessor should have before each of them gets
 	// more rows: with four loads of 16 bytes a lane they cover the memory's latency.
-	enoughWarps = 12
+	enoughWarps = 11
 
 	// MaxRows is the greatest number of rows of a weight: a grid reaches them all.
 	MaxRows = math.MaxInt32
