@@ -3,7 +3,11 @@
 package cuda
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/potion-engine/potion/engine"
+	"github.com/potion-engine/potion/engine/format"
 	"github.com/potion-engine/potion/kernels"
 )
 
@@ -40,10 +44,12 @@ func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, sp
 	switch dim := c.spec.HeadDim; {
 	case dim%8 != 0 || dim > 256:
 		b.launch(a.k.any, a.rows, spec.Heads, 1, uint32(4*dim), a.arguments(&b.arguments, a.y)...)
-	case a.rows >= promptRows*s.sequences && kernels.PromptShared(dim) <= b.maxShared:
-		b.attendPrompt(&a, step)
 	default:
-		b.attendDecode(&a)
+		if p := b.prompting(a.k, c.spec.Format, dim); a.rows >= promptRows*s.sequences && p.shared <= b.maxShared {
+			b.attendPrompt(&a, p, step)
+		} else {
+			b.attendDecode(&a)
+		}
 	}
 	if len(spec.WeightRows) > 0 {
 		b.attendWeights(&a, address(op, "Weights", spec.Weights))
@@ -92,7 +98,7 @@ func (b *Backend) attendDecode(a *attention) {
 	heads, kv := a.spec.Heads, a.kv.spec
 	d := b.decoding(a.k, kv.HeadDim)
 	blocks := kernels.DecodeBlocks(heads, kv.Heads, d.share)
-	pages := kv.Pages
+	pages := min(kv.Pages, a.step.stride)
 	if a.spec.Window > 0 {
 		pages = min(pages, (a.spec.Window-1)/engine.PageLen+2)
 	}
@@ -127,15 +133,44 @@ func (b *Backend) zeroCounters(n int) (addr uint64, ok bool) {
 	return b.counters.addr, true
 }
 
+// prompting is a kernel of attend_prompt: how many pairs its tiles have, and its dynamic
+// shared memory.
+type prompting struct {
+	*kernel
+	pairs, shared int
+}
+
+// prompting is the one on tensor cores where the device, the format and the head size
+// have it, unless everything is to be in float32.
+func (b *Backend) prompting(k *pageKernels, f format.Format, dim int) prompting {
+	if mma := k.promptMMA[dim]; mma != nil && mma.Target <= b.compute && !b.products.plain {
+		p := prompting{mma, kernels.PromptPairsMMA(dim), kernels.PromptSharedMMA(dim, f.BlockLen() > 1)}
+		if p.shared <= b.maxShared {
+			return p
+		}
+	}
+	return prompting{k.prompt, kernels.PromptPairs, kernels.PromptShared(dim)}
+}
+
+// promptKernels is attend_prompt on tensor cores for pages of a format, by head size.
+func (b *Backend) promptKernels(f format.Format) map[int]*kernel {
+	byDim := map[int]*kernel{}
+	for _, dim := range kernels.PromptDims() {
+		if f.CheckCols(dim) == nil {
+			byDim[dim] = b.kernel(fmt.Sprintf("attend_prompt_%s_mma_%d", strings.ToLower(f.String()), dim))
+		}
+	}
+	return byDim
+}
+
 // attendPrompt launches a block for each tile of rows and each key/value head.
-func (b *Backend) attendPrompt(a *attention, step *engine.Step) {
+func (b *Backend) attendPrompt(a *attention, p prompting, step *engine.Step) {
 	kvHeads := a.kv.spec.Heads
-	tiles, n := b.tiles(step, a.spec.Heads/kvHeads)
+	tiles, n := b.tiles(step, a.spec.Heads/kvHeads, p.pairs)
 	if n == 0 {
 		return
 	}
-	shared := kernels.PromptShared(a.kv.spec.HeadDim)
-	b.launch(a.k.prompt, n, kvHeads, 1, uint32(shared), a.arguments(&b.arguments, a.y, tiles)...)
+	b.launch(p.kernel, n, kvHeads, 1, uint32(p.shared), a.arguments(&b.arguments, a.y, tiles)...)
 }
 
 // attendWeights launches a block for each of the rows asked for and each head.

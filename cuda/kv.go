@@ -24,7 +24,7 @@ func (b *Backend) NewKV(spec engine.KVSpec) (engine.KV, error) {
 	if k == nil {
 		return nil, fmt.Errorf("cuda: KV pages of %v: %w", spec.Format, engine.ErrFormat)
 	}
-	for _, kernel := range []*kernel{k.store, b.decoding(k, spec.HeadDim).kernel, k.prompt} {
+	for _, kernel := range []*kernel{k.store, b.decoding(k, spec.HeadDim).kernel, b.prompting(k, spec.Format, spec.HeadDim).kernel} {
 		if err := b.ready(kernel); err != nil {
 			return nil, fmt.Errorf("KV pages of %v: %w", spec.Format, err)
 		}

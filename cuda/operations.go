@@ -24,7 +24,9 @@ const formats = int(format.Q6_K) + 1
 type pageKernels struct {
 	store, ropeStore, decode, prompt, any, weights *kernel
 
-	decodeMMA *kernel // nil for F32
+	// On tensor cores, none for F32: attend_prompt's by head size.
+	decodeMMA *kernel
+	promptMMA map[int]*kernel
 }
 
 func (b *Backend) findOperations() operations {
@@ -54,6 +56,7 @@ func (b *Backend) findOperations() operations {
 		}
 		if f != format.F32 {
 			o.pages[f].decodeMMA = b.kernel("attend_decode_" + name + "_mma")
+			o.pages[f].promptMMA = b.promptKernels(f)
 		}
 	}
 	for _, f := range format.All() {

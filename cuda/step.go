@@ -28,6 +28,7 @@ type deviceStep struct {
 	// and values. They are worked out when they are first asked for.
 	tiles     buffer
 	tileGroup int // heads that share, of the tiles that are there; 0 for none
+	tilePairs int // pairs of a tile
 	tileCount int
 	tileList  []int32
 }
@@ -98,17 +99,17 @@ func fillInts(to []byte, x []int32, n int) []byte {
 
 // tiles is the tiles of the step that onDevice returned last, and how many they are; none
 // if they could not be brought to the device, with the failure kept.
-func (b *Backend) tiles(s *engine.Step, group int) (addr uint64, n int) {
+func (b *Backend) tiles(s *engine.Step, group, pairs int) (addr uint64, n int) {
 	d := &b.step
-	if d.tileGroup == group {
+	if d.tileGroup == group && d.tilePairs == pairs {
 		return d.tiles.addr, d.tileCount
 	}
-	d.tileList = kernels.PromptTiles(d.tileList[:0], s.Seq, group)
+	d.tileList = kernels.PromptTiles(d.tileList[:0], s.Seq, group, pairs)
 	if err := b.sendInts(&d.tiles, d.tileList); err != nil {
 		b.fail(err)
 		return 0, 0
 	}
-	d.tileGroup, d.tileCount = group, len(d.tileList)/2
+	d.tileGroup, d.tilePairs, d.tileCount = group, pairs, len(d.tileList)/2
 	return d.tiles.addr, d.tileCount
 }
 

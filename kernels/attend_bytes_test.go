@@ -67,3 +67,46 @@ func TestAttendDecodeBytes(t *testing.T) {
 		}
 	}
 }
+
+// A prompt on tensor cores: all products are in mma, the pages that a tile sees are read
+// once, and shared memory has no conflicts to speak of.
+func TestAttendPromptCounts(t *testing.T) {
+	t.Parallel()
+	const rows, group = 160, 4
+	for f, format := range pageFormats {
+		for _, dim := range kernels.PromptDims() {
+			if format.name == "f32" || format.Format.CheckCols(dim) != nil {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/%d", format.name, dim), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t)
+				p := r.attention(attention{heads: group, kv: 1, dim: dim, spans: [][2]int{{0, rows}}}, f)
+				r.attendPrompt(p)
+				pairs := kernels.PromptPairsMMA(dim)
+				var read, products int64
+				for first := 0; first < rows*group; first += pairs {
+					last := (min(first+pairs, rows*group) - 1) / group
+					pages := last/kernels.PageLen + 1
+					read += int64(2 * (last + 1) * format.Format.RowBytes(dim))
+					products += int64(pages * kernels.PageLen * pairs * dim * 2)
+				}
+				if r.last.MatrixOps != products {
+					t.Errorf("%d multiply-adds in mma, want %d", r.last.MatrixOps, products)
+				}
+				if got := float64(32*r.last.GlobalLoadSectors-int64(4*rows*group*dim)) / float64(read); got < 1 || got > 1.09 { // with where rows stand, and page numbers
+					t.Errorf("%.3f times the pages' bytes are read", got)
+				}
+				conflicts := 1 + float64(r.last.BankConflicts)/float64(r.last.SharedAccesses)
+				t.Logf("%d instructions of warps for %d mma; %.3f wavefronts a shared access", r.last.WarpInstructions(), r.last.MatrixOps/2048, conflicts)
+				limit := 1.05
+				if format.name == "q8_0" && dim == 96 {
+					limit = 1.2 // rows of 6 x 16 codes meet on banks as they come
+				}
+				if conflicts > limit {
+					t.Errorf("%.3f wavefronts a shared access", conflicts)
+				}
+			})
+		}
+	}
+}

@@ -38,24 +38,25 @@ func attentions() []attention {
 		{name: "context 400", heads: 4, kv: 1, dim: 128, spans: [][2]int{{399, 2}}, splits: 3},
 		{name: "context 600", heads: 4, kv: 1, dim: 32, spans: [][2]int{{599, 1}, {300, 2}}},
 		{name: "chunk after 70", heads: 2, kv: 1, dim: 64, spans: [][2]int{{70, 40}}},
+		{name: "several tiles", heads: 8, kv: 1, dim: 64, spans: [][2]int{{50, 37}}},
 		{name: "mixed step", heads: 4, kv: 2, dim: 64, spans: mixed, splits: 4},
 		{name: "no groups", heads: 6, kv: 6, dim: 32, spans: mixed},
-		{name: "window 1", heads: 4, kv: 2, dim: 32, spans: mixed, window: 1},
-		{name: "window 7", heads: 4, kv: 2, dim: 32, spans: mixed, window: 7, splits: 3},
-		{name: "window 32", heads: 4, kv: 2, dim: 32, spans: mixed, window: 32},
+		{name: "window 1", heads: 4, kv: 2, dim: 64, spans: mixed, window: 1},
+		{name: "window 7", heads: 4, kv: 2, dim: 64, spans: mixed, window: 7, splits: 3},
+		{name: "window 32", heads: 4, kv: 2, dim: 64, spans: mixed, window: 32},
 		{name: "window 100", heads: 4, kv: 4, dim: 64, spans: [][2]int{{190, 5}}, window: 100, splits: 2},
 		{name: "window 1000", heads: 4, kv: 4, dim: 32, spans: mixed, window: 1000},
-		{name: "cap 50", heads: 4, kv: 2, dim: 32, spans: mixed, cap: 50, sharp: 20},
-		{name: "cap 0.5", heads: 4, kv: 2, dim: 32, spans: mixed, cap: 0.5, sharp: 30},
-		{name: "cap 2, window 20", heads: 4, kv: 2, dim: 32, spans: mixed, cap: 2, window: 20},
+		{name: "cap 50", heads: 4, kv: 2, dim: 64, spans: mixed, cap: 50, sharp: 20},
+		{name: "cap 0.5", heads: 4, kv: 2, dim: 64, spans: mixed, cap: 0.5, sharp: 30},
+		{name: "cap 2, window 20", heads: 4, kv: 2, dim: 64, spans: mixed, cap: 2, window: 20},
 		{name: "scale negative", heads: 2, kv: 2, dim: 32, spans: [][2]int{{0, 37}}, scale: -0.1},
 		{name: "sharp", heads: 4, kv: 2, dim: 64, spans: mixed, sharp: 30, splits: 2},
-		{name: "NaN", heads: 4, kv: 2, dim: 32, spans: mixed, nan: true, splits: 2},
+		{name: "NaN", heads: 4, kv: 2, dim: 64, spans: mixed, nan: true, splits: 2},
 		{name: "far apart", heads: 8, kv: 2, dim: 32, spans: append([][2]int{{199, 2}}, mixed...), scale: 1, whole: true, splits: 3},
 		{name: "more splits than pages", heads: 2, kv: 1, dim: 32, spans: [][2]int{{40, 1}, {0, 1}}, splits: 7},
 	}
 	for _, ratio := range []int{1, 3, 5, 8} {
-		list = append(list, attention{name: "group", heads: 2 * ratio, kv: 2, dim: 32, spans: [][2]int{{40, 1}, {0, 20}, {5, 1}}, splits: 2})
+		list = append(list, attention{name: "group", heads: 2 * ratio, kv: 2, dim: 64, spans: [][2]int{{40, 1}, {0, 20}, {5, 1}}, splits: 2})
 	}
 	for _, dim := range []int{1, 7, 8, 16, 20, 24, 40, 80, 96, 128, 136, 192, 200, 256, 288} {
 		list = append(list, attention{name: "head size", heads: 2, kv: 1, dim: dim, spans: [][2]int{{40, 1}, {3, 6}}})
@@ -302,7 +303,7 @@ func TestAttendPrompt(t *testing.T) {
 	t.Parallel()
 	eachAttention(t, func(a attention) bool { return a.dim%8 == 0 && a.dim <= 256 }, func(r *rig, p *problem) {
 		y := r.space(4 * len(p.want))
-		tiles := kernels.PromptTiles(nil, p.seq, p.heads/p.kv)
+		tiles := kernels.PromptTiles(nil, p.seq, p.heads/p.kv, kernels.PromptPairs)
 		grid := emulator.Dim3{X: len(tiles) / 2, Y: p.kv, Z: 1}
 		r.launch("attend_prompt_"+p.cache.name, grid, kernels.PromptShared(p.dim), append([]any{y, r.put(tiles)}, p.args...)...)
 		r.stored(4 * len(p.want))
@@ -311,5 +312,37 @@ func TestAttendPrompt(t *testing.T) {
 		if share := float64(r.last.BankConflicts) / float64(r.last.SharedAccesses); share > 0.05 && p.dim%128 == 0 {
 			r.Errorf("%.3f bank conflicts an access", share)
 		}
+	})
+}
+
+// promptLimit is the NMSE allowed where queries and weights are rounded to halves, and
+// values of q8_0 too.
+const promptLimit = 1e-6
+
+// attendPrompt launches attend_prompt on tensor cores.
+func (r *rig) attendPrompt(p *problem) (y uint64) {
+	r.Helper()
+	y = r.space(4 * len(p.want))
+	tiles := kernels.PromptTiles(nil, p.seq, p.heads/p.kv, kernels.PromptPairsMMA(p.dim))
+	grid := emulator.Dim3{X: len(tiles) / 2, Y: p.kv, Z: 1}
+	entry := fmt.Sprintf("attend_prompt_%s_mma_%d", p.cache.name, p.dim)
+	r.launch(entry, grid, kernels.PromptSharedMMA(p.dim, p.cache.name == "q8_0"), append([]any{y, r.put(tiles)}, p.args...)...)
+	return y
+}
+
+func TestAttendPromptMMA(t *testing.T) {
+	t.Parallel()
+	takes := func(a attention) bool { return slices.Contains(kernels.PromptDims(), a.dim) }
+	eachAttention(t, takes, func(r *rig, p *problem) {
+		if p.cache.name == "f32" {
+			r.Skip("tensor cores of sm_80 do not multiply float32")
+		}
+		y := r.attendPrompt(p)
+		r.stored(4 * len(p.want))
+		limit := promptLimit
+		if p.sharp > 1 || p.whole {
+			limit *= 100 // scores of 30 and more, rounded to 2^-11 of them
+		}
+		r.same("y", r.floats(y, len(p.want)), p.want, limit)
 	})
 }

@@ -34,17 +34,42 @@ const PromptPairs = 32
 // PromptShared is the dynamic shared memory of attend_prompt_* in bytes.
 func PromptShared(dim int) int { return 4 * (2*PromptPairs*(dim+4) + PageLen*(PromptPairs+4)) }
 
+// PromptDims are the head sizes that attend_prompt_*_mma_<D> exists for, those of q8_0
+// pages where they are multiples of 32.
+func PromptDims() []int { return []int{64, 80, 96, 128, 256} }
+
+// PromptPairsMMA is how many pairs a tile of attend_prompt_*_mma_<dim> has at most.
+func PromptPairsMMA(dim int) int {
+	if dim > 128 {
+		return 64
+	}
+	return 128
+}
+
+// PromptSharedMMA is the dynamic shared memory of attend_prompt_*_mma_<dim> in bytes:
+// queries and two pages, or, if those come with scales, one page unpacked beside them.
+func PromptSharedMMA(dim int, scales bool) int {
+	row, raw := 2*dim+16, dim+16
+	if dim == 64 {
+		raw = dim
+	}
+	if scales {
+		return (PromptPairsMMA(dim)+2*PageLen)*row + 2*(2*PageLen*raw+4*dim)
+	}
+	return (PromptPairsMMA(dim) + 2*2*PageLen) * row
+}
+
 // PromptTiles appends the tiles of attend_prompt_* for a step whose rows belong to the
-// sequences seq, with group heads on each key/value head: for each tile its first pair
-// and its number of pairs.
-func PromptTiles(tiles []int32, seq []int32, group int) []int32 {
+// sequences seq, with group heads on each key/value head and tiles of that many pairs:
+// for each tile its first pair and its number of pairs.
+func PromptTiles(tiles []int32, seq []int32, group, pairs int) []int32 {
 	for from := 0; from < len(seq); {
 		to := from + 1
 		for to < len(seq) && seq[to] == seq[from] {
 			to++
 		}
-		for pair := from * group; pair < to*group; pair += PromptPairs {
-			tiles = append(tiles, int32(pair), int32(min(PromptPairs, to*group-pair)))
+		for pair := from * group; pair < to*group; pair += pairs {
+			tiles = append(tiles, int32(pair), int32(min(pairs, to*group-pair)))
 		}
 		from = to
 	}

@@ -28,18 +28,19 @@ func TestSplits(t *testing.T) {
 func TestPromptTiles(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		seq   []int32
-		group int
-		want  []int32
+		seq          []int32
+		group, pairs int
+		want         []int32
 	}{
-		{[]int32{0}, 1, []int32{0, 1}},
-		{[]int32{0, 0, 3}, 3, []int32{0, 6, 6, 3}},
-		{make([]int32, 33), 1, []int32{0, 32, 32, 1}},
-		{[]int32{1, 2, 1}, 20, []int32{0, 20, 20, 20, 40, 20}},
-		{[]int32{0}, 71, []int32{0, 32, 32, 32, 64, 7}},
-		{nil, 4, nil},
+		{[]int32{0}, 1, 32, []int32{0, 1}},
+		{[]int32{0, 0, 3}, 3, 32, []int32{0, 6, 6, 3}},
+		{make([]int32, 33), 1, 32, []int32{0, 32, 32, 1}},
+		{make([]int32, 33), 4, 128, []int32{0, 128, 128, 4}},
+		{[]int32{1, 2, 1}, 20, 32, []int32{0, 20, 20, 20, 40, 20}},
+		{[]int32{0}, 71, 32, []int32{0, 32, 32, 32, 64, 7}},
+		{nil, 4, 32, nil},
 	} {
-		if got := kernels.PromptTiles(nil, c.seq, c.group); !slices.Equal(got, c.want) {
+		if got := kernels.PromptTiles(nil, c.seq, c.group, c.pairs); !slices.Equal(got, c.want) {
 			t.Errorf("sequences %v, group %d: %v, want %v", c.seq, c.group, got, c.want)
 		}
 	}
