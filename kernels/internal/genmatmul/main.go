@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"text/template"
+
+	"github.com/potion-engine/potion/kernels/internal/ptxtext"
 )
 
 //go:embed *.tmpl
@@ -49,7 +51,7 @@ func generate(dir string) error {
 				return err
 			}
 			name := f.op + "_" + strings.ToLower(c.format) + f.variant + ".ptx"
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(layOut(prune(b.String()))), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(ptxtext.LayOut(ptxtext.Prune(b.String()))), 0o644); err != nil {
 				return err
 			}
 		}
@@ -61,45 +63,4 @@ func generate(dir string) error {
 type file struct {
 	op, variant string
 	data        any
-}
-
-// commentColumn is where comments beside instructions begin, if there is room.
-const commentColumn = 64
-
-// layOut indents a PTX text by its braces and puts comments into their column.
-func layOut(ptx string) string {
-	var b strings.Builder
-	depth, blank := 0, false
-	for line := range strings.Lines(ptx) {
-		line = strings.TrimSpace(line)
-		if line == "" {
-			blank = true
-			continue
-		}
-		if blank {
-			b.WriteByte('\n')
-			blank = false
-		}
-		code, comment, commented := strings.Cut(line, "//")
-		code = strings.ReplaceAll(strings.Join(strings.Fields(code), " "), "+0]", "]")
-		if code == "}" || strings.HasPrefix(code, ")") {
-			depth--
-		}
-		indent := strings.Repeat("    ", depth)
-		if strings.HasSuffix(code, ":") {
-			indent = ""
-		}
-		out := indent + code
-		switch {
-		case code == "" && commented:
-			out = indent + line
-		case commented:
-			out = fmt.Sprintf("%-*s //%s", commentColumn, out, comment)
-		}
-		b.WriteString(strings.TrimRight(out, " ") + "\n")
-		if code == "{" || strings.HasSuffix(code, "(") {
-			depth++
-		}
-	}
-	return b.String()
 }
