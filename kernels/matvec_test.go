@@ -85,7 +85,11 @@ func (r *rig) productAt(op string, w testWeight, x uint64, t int, bias []float32
 	if bias != nil {
 		biasAt = r.put(bias)
 	}
+	op, variant, rounded := strings.Cut(op, "_") // matvec_int8
 	entry := op + "_" + strings.ToLower(w.Format.String())
+	if rounded {
+		entry += "_" + variant
+	}
 	if op == "matvec" {
 		c := matvecCall{launch: l, x: x, cols: w.Cols, y: [3]uint64{y}, w: [3]uint64{w.at}, bias: [3]uint64{biasAt}, rows: [3]int{w.Rows}}
 		r.launch(entry, dim(l.Grid), 0, c.arguments()...)
@@ -290,33 +294,40 @@ func TestProductsOfPieces(t *testing.T) {
 	}
 }
 
-// What a decode kernel is judged by: every byte of the weight is asked for once, in whole
-// sectors, and shared memory is met without conflicts.
+// What a decode kernel is judged by: the bytes of the weight come from memory once, in whole
+// sectors, x and y beside them, and shared memory is met without conflicts.
 func TestMatvecTraffic(t *testing.T) {
 	t.Parallel()
-	forFormats(t, func(t *testing.T, f format.Format) {
-		r := newRig(t)
-		const n, k = 256, 4096
-		w, x := r.weight(f, n, k), r.normal(k, 0.1, 1)
-		r.product("matvec", w, x, 1, nil)
-		l := w.Matvec(repack.MatvecProject, 1, multiprocessors, 0, 0)
-		// A warp loads its x once for all its rows, in pieces of 16 bytes that lie a unit
-		// apart, so that each sector is asked for twice (once where a unit is one piece).
-		groups := int64(n) / int64(l.Rows)
-		loadsOfX := groups * 2 * 4 * k / 32
-		if f == format.F32 {
-			loadsOfX /= 2
+	forFormats(t, func(t *testing.T, f format.Format) { checkTraffic(t, "matvec", f) })
+	for _, f := range format.All() {
+		if f.BlockLen() > 1 {
+			t.Run(f.String()+"_int8", func(t *testing.T) {
+				t.Parallel()
+				checkTraffic(t, "matvec_int8", f)
+			})
 		}
-		got := (r.last.GlobalLoadSectors - loadsOfX) * 32
+	}
+}
+
+func checkTraffic(t *testing.T, op string, f format.Format) {
+	r := newRig(t)
+	r.Device = emulator.New(emulator.Config{Memory: 1 << 32, Traffic: true})
+	r.OnLaunch(func(l emulator.Launch) { *r.last = l })
+	for _, shape := range [][2]int{{256, 4096}, {64, 14336}} {
+		n, k := shape[0], shape[1]
+		w, x := r.weight(f, n, k), r.normal(k, 0.1, 1)
+		r.productAt(op, w, r.put(x), 1, nil, w.Matvec(repack.MatvecProject, 1, 1, 0, 0)) // as many rows to a warp as there can be
+		got := r.last.DistinctSectors*32 - int64(4*(n+k))
 		if ratio := float64(got) / float64(len(w.packed)); ratio > 1.02 || ratio < 1 {
 			t.Errorf("%d bytes of sectors for %d bytes of weights: %.4f", got, len(w.packed), ratio)
 		}
 		if r.last.BankConflicts*20 > r.last.SharedAccesses {
 			t.Errorf("%d bank conflicts in %d accesses of shared memory", r.last.BankConflicts, r.last.SharedAccesses)
 		}
-		t.Logf("sectors/weight %.4f, warp instructions per 512 bytes of weights %.1f, %v", float64(got)/float64(len(w.packed)),
-			float64(r.last.WarpInstructions())*512/float64(len(w.packed)), r.last)
-	})
+		per := func(n int64) float64 { return float64(n) * 512 / float64(len(w.packed)) }
+		t.Logf("[%d %d]: sectors/weight %.4f; in 512 bytes of weights %.1f instructions of warps, %.1f of them on integers; %v", n, k,
+			float64(got)/float64(len(w.packed)), per(r.last.WarpInstructions()), per(r.last.Instructions[emulator.ClassInt]+r.last.Instructions[emulator.ClassCompare]), r.last)
+	}
 }
 
 // The kernels' parameters are the planes of the layouts, in order, between what every
