@@ -292,5 +292,8 @@ func (p *benchPlan) describe(m *opened, s benchSetup) (bench.Setup, error) {
 	case "cuda":
 		setup.GPU = info.Name
 	}
+	if info.Kind != "cpu" && setup.Activations == "int16" {
+		setup.Activations = "f32" // int16 is for CPUs
+	}
 	return setup, nil
 }

@@ -48,7 +48,7 @@ func TestBenchJSON(t *testing.T) {
 	if want := "potion bench --device cpu -r 1 --max-time 1ms"; !strings.HasPrefix(r.Command, want) || !strings.Contains(r.Command, "--kv 'f16, q8_0'") {
 		t.Errorf("command %s", r.Command)
 	}
-	if lines := strings.Count(stderr, "runs, "); lines != len(records) {
+	if lines := strings.Count(stderr, " tok/s\n"); lines != len(records) {
 		t.Errorf("%d lines of progress:\n%s", lines, stderr)
 	}
 }
@@ -142,6 +142,32 @@ func TestBenchMistakes(t *testing.T) {
 		_, stderr, code := potion(t, "", append([]string{"bench", "--device", "cpu", "--max-time", "1ms", "-r", "1", "-n", "1"}, test.args...)...)
 		if code != test.code || !strings.Contains(stderr, test.want) {
 			t.Errorf("bench %q: exit code %d, %q; want %d, %q", test.args, code, stderr, test.code, test.want)
+		}
+	}
+}
+
+// A GPU beside the CPU, here one in software, and how many times as fast it is.
+func TestBenchSideBySide(t *testing.T) {
+	t.Parallel()
+	out, stderr, code := potion(t, "", "bench", "--device", "cpu,emulated", "-r", "1", "--max-time", "1ms", "-p", "4", "-n", "1", "-o", "md", "-q")
+	if strings.Contains(stderr, "built without CUDA") {
+		t.Skip("built without CUDA: there is no emulator to compare with")
+	}
+	if code != 0 && !strings.Contains(stderr, errBench.Error()) {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	for _, want := range []string{"| CPU |", "| EMULATED |", "| ratio |", "1.00x", "emulated is a GPU in software", "the peak of emulated is not known"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestRatio(t *testing.T) {
+	t.Parallel()
+	for want, x := range map[string]float64{"1.00x": 1, "12.35x": 12.346, "0.50x": 0.5, "0.0099x": 0.00994} {
+		if got := ratio(x); got != want {
+			t.Errorf("%v: %s, want %s", x, got, want)
 		}
 	}
 }

@@ -87,11 +87,19 @@ func benchTable(records []bench.Record) table.Writer {
 			row = append(row, figure("%.3g", r.Energy))
 		}
 		if b := base[[2]string{r.Model, r.Test}]; ratios && r.Valid && b.Valid {
-			row = append(row, fmt.Sprintf("%.2fx", *r.MedianTS / *b.MedianTS))
+			row = append(row, ratio(*r.MedianTS / *b.MedianTS))
 		}
 		t.AppendRow(row)
 	}
 	return t
+}
+
+// ratio has two digits behind the point, or as many as tell it from nothing.
+func ratio(x float64) string {
+	if x < 0.1 {
+		return fmt.Sprintf("%.2gx", x)
+	}
+	return fmt.Sprintf("%.2fx", x)
 }
 
 func figure(form string, x *float64) string {
@@ -127,7 +135,10 @@ func benchNotes(records []bench.Record) []string {
 		}
 		add("%s: %s", device, r.Features)
 		add("%s: load %.1f ms, at most %s of memory (%s, %d threads, kv %s, %s)", printable(r.Model), ms(time.Duration(r.LoadNS)), size(r.PeakMemory), r.Backend, r.Threads, r.TypeK, r.Activations)
-		add("peak %.2f GB/s over %s, %.1f GFLOP/s (%s)", r.PeakGBs, size(r.PeakBuffer), r.PeakGFLOPs, r.PeakSource)
+		add("%s", peakNote(&r))
+		if r.Backend == "EMULATED" {
+			add("emulated is a GPU in software: its speed says nothing of a GPU's")
+		}
 		if r.Energy != nil {
 			add("energy as %s counts it, whatever else ran included (%s)", r.EnergySource, r.Backend)
 		}
@@ -140,6 +151,25 @@ func benchNotes(records []bench.Record) []string {
 		add("the weights fit a cache: a model that does not fit would not reach these figures")
 	}
 	return notes
+}
+
+// peakNote says what shares of the peak refer to.
+func peakNote(r *bench.Record) string {
+	var peaks []string
+	if r.PeakGBs > 0 {
+		s := fmt.Sprintf("%.2f GB/s", r.PeakGBs)
+		if r.PeakBuffer > 0 {
+			s += " over " + size(r.PeakBuffer)
+		}
+		peaks = append(peaks, s)
+	}
+	if r.PeakGFLOPs > 0 {
+		peaks = append(peaks, fmt.Sprintf("%.1f GFLOP/s", r.PeakGFLOPs))
+	}
+	if len(peaks) == 0 {
+		return fmt.Sprintf("the peak of %s is not known", strings.ToLower(r.Backend))
+	}
+	return fmt.Sprintf("peak %s (%s)", strings.Join(peaks, ", "), r.PeakSource)
 }
 
 // benchCSV prints the fields of the records but the samples; a withheld figure is empty.
@@ -194,12 +224,19 @@ type benchLine struct {
 }
 
 func (l *benchLine) text(s bench.Stats) string {
-	line := fmt.Sprintf("%s, %s, %d threads, kv %s, %s: %s: %d runs, %.2f tok/s", printable(l.setup.Model), strings.ToLower(l.setup.Backend),
-		l.setup.Threads, l.setup.TypeK, l.setup.Activations, l.test.Name(), s.N, float64(l.test.Tokens())/s.Median)
+	line := fmt.Sprintf("%s, %s, %d threads, kv %s, %s: %s: %s, %.2f tok/s", printable(l.setup.Model), strings.ToLower(l.setup.Backend),
+		l.setup.Threads, l.setup.TypeK, l.setup.Activations, l.test.Name(), runs(s.N), float64(l.test.Tokens())/s.Median)
 	if s.N < 3 {
 		return line
 	}
 	return line + fmt.Sprintf(" +- %.1f%%", 100*s.Spread)
+}
+
+func runs(n int) string {
+	if n == 1 {
+		return "1 run"
+	}
+	return fmt.Sprintf("%d runs", n)
 }
 
 func (l *benchLine) running(s bench.Stats) {
