@@ -15,10 +15,9 @@ const blockRows = 8
 // makes their results equal to the bit.
 const chunkLen = 4 * engine.PageLen
 
-// Attend goes through the pages of a chunk with the greatest score and the sum of weights
-// so far (the online softmax of Milakov and Gimelshein 2018), and puts the chunks together
-// in the same way. A page changes a row's result in the same way whatever rows are computed
-// beside it.
+// Attend works out each chunk relative to its greatest score, and puts the chunks together
+// as the online softmax of Milakov and Gimelshein (2018) does. A chunk changes a row's
+// result in the same way whatever rows are computed beside it.
 //
 // For one row it moves 2*P*G*D numbers of the cache, and does 4*P*H*D flops.
 func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, spec *engine.AttendSpec) {
@@ -75,7 +74,7 @@ func (a *attendTask) itemNumbers() int {
 // reserve makes room for the sums of every worker and, if they are split, of every chunk.
 func (a *attendTask) reserve() {
 	page := engine.PageLen * a.kv.spec.HeadDim
-	a.Backend.reserve(2*page + a.heads*engine.PageLen + 2*a.itemNumbers())
+	a.Backend.reserve(page + blockRows*a.heads*chunkLen + 2*a.itemNumbers())
 	groups := a.spec.Heads / a.heads
 	if n := len(a.blocks) * groups * a.split * a.itemNumbers(); len(a.parts) < n {
 		a.parts = make([]float32, n)
@@ -127,7 +126,7 @@ func (a *attendTask) run(worker, from, to int) {
 			continue
 		}
 		r := a.item(worker, i)
-		for c := range (r.last-1)/chunkLen + 1 {
+		for c := r.first / chunkLen; c*chunkLen < r.last; c++ {
 			r.chunk(c)
 			r.total.add(a.kernels, &r.sums)
 		}
@@ -139,7 +138,7 @@ func (a *attendTask) run(worker, from, to int) {
 func (a *attendTask) join() {
 	for i := range len(a.blocks) * a.spec.Heads / a.heads {
 		r := a.item(0, i)
-		for c := range (r.last-1)/chunkLen + 1 {
+		for c := r.first / chunkLen; c*chunkLen < r.last; c++ {
 			part := a.part(i, c, r.rows())
 			r.total.add(a.kernels, &part)
 		}
@@ -205,9 +204,9 @@ type attendRun struct {
 	group       int // the head of keys and values
 	first, last int // positions that any of the rows sees
 
-	keys, values []float32  // a page, unpacked
-	scores       []float32  // of one row and all heads with a page, [heads][PageLen]
-	sums, total  attendSums // of a chunk, and of those before it; a row for each row and head
+	page        []float32  // unpacked
+	scores      []float32  // of a chunk, [rows][heads][chunkLen]
+	sums, total attendSums // of a chunk, and of those before it; a row for each row and head
 }
 
 // item begins the work on an item, in a worker's scratch.
@@ -221,9 +220,8 @@ func (a *attendTask) item(worker, i int) attendRun {
 		r.first, r.last = min(r.first, lo), max(r.last, hi)
 	}
 	page, n, floats := engine.PageLen*a.kv.spec.HeadDim, a.itemNumbers(), a.scratch[worker].floats
-	r.keys, floats = floats[:page], floats[page:]
-	r.values, floats = floats[:page], floats[page:]
-	r.scores, floats = floats[:a.heads*engine.PageLen], floats[a.heads*engine.PageLen:]
+	r.page, floats = floats[:page], floats[page:]
+	r.scores, floats = floats[:r.rows()*chunkLen], floats[r.rows()*chunkLen:]
 	r.sums, r.total = sumsIn(floats[:n], r.rows(), a.kv.spec.HeadDim), sumsIn(floats[n:2*n], r.rows(), a.kv.spec.HeadDim)
 	r.total.clear()
 	return r
@@ -232,48 +230,64 @@ func (a *attendTask) item(worker, i int) attendRun {
 // rows is how many rows of queries there are, each of one head.
 func (r *attendRun) rows() int { return (r.to - r.from) * r.heads }
 
-// chunk goes through the pages of a chunk that any row of the block sees. The values are
-// asked for while keys are worked on, and the other way round: pages lie anywhere, and each
-// is too short to be foreseen.
+// chunk is the positions of a chunk that any row of the block sees: the scores of all of
+// its pages, then their weights, then the values of all pages.
 func (r *attendRun) chunk(c int) {
 	r.sums.clear()
 	first := max(r.first, c*chunkLen) / engine.PageLen * engine.PageLen
 	last := min(r.last, (c+1)*chunkLen)
-	table := r.step.Pages[r.step.Seq[r.from]]
-	for base := first; base < last; base += engine.PageLen {
-		page, n := int(table[base/engine.PageLen]), min(engine.PageLen, last-base)
-		packed := r.kv.values(page, r.group, n)
-		r.kernels.prefetch(packed)
-		keys := r.kv.floats(r.kernels, r.keys, r.kv.keys(page, r.group, n))
-		if next := base + engine.PageLen; next < last {
-			r.kernels.prefetch(r.kv.keys(int(table[next/engine.PageLen]), r.group, engine.PageLen))
+	if first >= last {
+		return // the window is past it
+	}
+	d := r.kv.spec.HeadDim
+	r.pages(first, last, r.kv.keys, func(t, base, lo, hi int, keys []float32) {
+		at := (t*r.spec.Heads + r.head) * d
+		q, scores := r.q[at:at+r.heads*d], r.scoresAt(t, 0, base-c*chunkLen)
+		if r.kv.turned() {
+			r.kernels.scores(scores, chunkLen, q, d, keys)
+		} else {
+			r.kernels.panel(scores, chunkLen, q, keys, d)
 		}
-		values := r.kv.floats(r.kernels, r.values, packed)
+	})
+	for t := r.from; t < r.to; t++ {
+		lo, hi := r.sees(t)
+		if lo, hi = max(lo, first), min(hi, last); lo < hi {
+			for h := range r.heads {
+				r.weigh(t, h, lo, r.scoresAt(t, h, lo-c*chunkLen)[:hi-lo])
+			}
+		}
+	}
+	r.pages(first, last, r.kv.values, func(t, base, lo, hi int, values []float32) {
+		i := (t - r.from) * r.heads
+		r.kernels.mix(r.sums.values[i*d:(i+r.heads)*d], d, r.scoresAt(t, 0, base+lo-c*chunkLen), chunkLen, values[lo*d:hi*d])
+	})
+}
+
+// pages calls visit with the keys or values of each page from position first to last, and
+// with each row that sees positions [base+lo, base+hi) of it. The next page is asked for
+// while one is worked on: they lie anywhere, and each is too short to be foreseen.
+func (r *attendRun) pages(first, last int, of func(page, head, n int) []byte, visit func(t, base, lo, hi int, numbers []float32)) {
+	table := r.step.Pages[r.step.Seq[r.from]]
+	packed := of(int(table[first/engine.PageLen]), r.group, min(engine.PageLen, last-first))
+	for base := first; base < last; base += engine.PageLen {
+		n := min(engine.PageLen, last-base)
+		numbers := r.kv.floats(r.kernels, r.page, packed)
+		if next := base + engine.PageLen; next < last {
+			packed = of(int(table[next/engine.PageLen]), r.group, min(engine.PageLen, last-next))
+			r.kernels.prefetch(packed)
+		}
 		for t := r.from; t < r.to; t++ {
 			lo, hi := r.sees(t)
-			lo, hi = max(lo-base, 0), min(hi-base, n)
-			if lo < hi {
-				r.page(t, base, lo, hi, keys, values)
+			if lo, hi = max(lo-base, 0), min(hi-base, n); lo < hi {
+				visit(t, base, lo, hi, numbers)
 			}
 		}
 	}
 }
 
-// page adds positions [base+lo, base+hi) to the heads of row t.
-func (r *attendRun) page(t, base, lo, hi int, keys, values []float32) {
-	d := r.kv.spec.HeadDim
-	at := (t*r.spec.Heads + r.head) * d
-	q := r.q[at : at+r.heads*d]
-	if r.kv.turned() {
-		r.kernels.scores(r.scores, q, d, keys)
-	} else {
-		r.kernels.panel(r.scores, engine.PageLen, q, keys, d)
-	}
-	for h := range r.heads {
-		r.weigh(t, h, base+lo, r.scores[h*engine.PageLen:][lo:hi])
-	}
-	i := (t - r.from) * r.heads
-	r.kernels.mix(r.sums.values[i*d:(i+r.heads)*d], d, r.scores[lo:], engine.PageLen, values[lo*d:hi*d])
+// scoresAt is the scores of row t and head h of the item, from a position of the chunk on.
+func (r *attendRun) scoresAt(t, h, at int) []float32 {
+	return r.scores[((t-r.from)*r.heads+h)*chunkLen+at:]
 }
 
 // sumLen is how many products of a query and a key are summed up before they are added to
@@ -281,16 +295,18 @@ func (r *attendRun) page(t, base, lo, hi int, keys, values []float32) {
 const sumLen = 16
 
 // scores moves 4*len(keys) bytes for each query and does 2 flops for each number.
-func scores(y, q []float32, d int, keys []float32) {
-	clear(y)
-	for i := 0; i < d; i += sumLen {
-		n := min(sumLen, d-i)
-		mix(y, engine.PageLen, q[i:], d, keys[i*engine.PageLen:(i+n)*engine.PageLen])
+func scores(y []float32, step int, q []float32, d int, keys []float32) {
+	for t := range len(q) / d {
+		page := y[t*step:][:engine.PageLen]
+		clear(page)
+		for i := 0; i < d; i += sumLen {
+			n := min(sumLen, d-i)
+			mixRow(page, q[t*d+i:][:n], keys[i*engine.PageLen:(i+n)*engine.PageLen])
+		}
 	}
 }
 
-// weigh turns products of queries and keys into weights, relative to the greatest score so
-// far. A greater one makes the earlier weights and sums shrink.
+// weigh turns products of queries and keys into weights, relative to the greatest of them.
 func (r *attendRun) weigh(t, h, pos int, scores []float32) {
 	i := (t-r.from)*r.heads + h
 	r.kernels.scale(scores, r.spec.Scale)
@@ -305,8 +321,8 @@ func (r *attendRun) weigh(t, h, pos int, scores []float32) {
 		clear(scores) // exp(-Inf) is nothing, whatever the other scores are
 		return
 	}
-	r.sums.raise(r.kernels, i, top)
-	r.sums.sums[i] += float32(r.kernels.expSum(scores, scores, r.sums.tops[i]))
+	r.sums.tops[i] = top
+	r.sums.sums[i] = float32(r.kernels.expSum(scores, scores, top))
 }
 
 // finish divides by the sums of weights.

@@ -34,8 +34,8 @@ type kernels struct {
 	// i is taken first.
 	mix func(y []float32, d int, w []float32, stride int, rows []float32)
 
-	// scores is y[t*PageLen+p] = sum_i q[t*d+i] * keys[i*PageLen+p] for all rows t of q.
-	scores func(y, q []float32, d int, keys []float32)
+	// scores is y[t*step+p] = sum_i q[t*d+i] * keys[i*PageLen+p] for all rows t of q.
+	scores func(y []float32, step int, q []float32, d int, keys []float32)
 
 	add       elementFunc                               // y = a + b
 	scale     func(y []float32, c float32)              // y = y * c

@@ -4,13 +4,13 @@ import (
 	"math"
 
 	"github.com/potion-engine/potion/cpu/internal/simd"
-	"github.com/potion-engine/potion/engine"
 	"github.com/potion-engine/potion/engine/format"
 )
 
 // The types of package simd's functions. They look at nothing but pointers and lengths,
 // which the functions below have checked.
 type (
+	scoreFunc    func(y *float32, step int, q *float32, stride int, keys *float32, n int)
 	floatDotFunc func(y *float32, w *byte, stride int, x *float32, blocks int)
 	intDotFunc   func(y *float32, w *byte, stride int, q *int8, d, sums *float32, blocks int)
 	intTileFunc  func(y *float32, stride int, codes *byte, scales, offsets *float32, q *int8, d, sums *float32, blocks int)
@@ -134,12 +134,12 @@ func dotPacked(f format.Format, dots [2]floatDotFunc) dotRowsFunc {
 }
 
 // scoresOf is scores by 1, 2, ... queries.
-func scoresOf(by ...func(y, q *float32, stride int, keys *float32, n int)) func(y, q []float32, d int, keys []float32) {
-	return func(y, q []float32, d int, keys []float32) {
+func scoresOf(by ...scoreFunc) func(y []float32, step int, q []float32, d int, keys []float32) {
+	return func(y []float32, step int, q []float32, d int, keys []float32) {
 		rows := len(q) / d
 		for t := 0; t < rows; t += len(by) {
 			m := min(len(by), rows-t)
-			by[m-1](&y[t*engine.PageLen], &q[t*d], d, &keys[0], d)
+			by[m-1](&y[t*step], step, &q[t*d], d, &keys[0], d)
 		}
 	}
 }

@@ -27,9 +27,10 @@ func emitScores(g *gen) {
 }
 
 func (g *gen) score(m int) {
-	g.function(fmt.Sprintf("Score%d", m), "func(y, q *float32, stride int, keys *float32, n int)",
-		"y[t*%d+p] = sum_i q[t*stride+i]*keys[i*%d+p] for %d queries of n numbers.", pageLen, pageLen, m)
-	y, q, stride, keys, n := g.arg("y"), g.arg("q"), g.times(g.arg("stride"), 4), g.arg("keys"), g.arg("n")
+	g.function(fmt.Sprintf("Score%d", m), "func(y *float32, step int, q *float32, stride int, keys *float32, n int)",
+		"y[t*step+p] = sum_i q[t*stride+i]*keys[i*%d+p] for %d queries of n numbers.", pageLen, m)
+	y, step := g.arg("y"), g.times(g.arg("step"), 4)
+	q, stride, keys, n := g.arg("q"), g.times(g.arg("stride"), 4), g.arg("keys"), g.arg("n")
 	qs := g.rowsOf(m, q, stride)
 	vectors := pageLen / g.lanes
 	total := g.zeros(m * vectors)
@@ -70,7 +71,10 @@ func (g *gen) score(m int) {
 	g.TESTQ(n, n)
 	g.JNZ(operand.LabelRef("run"))
 	for i, v := range total {
-		g.VMOVUPS(v, at(y, i*g.bytes()))
+		g.VMOVUPS(v, at(y, i%vectors*g.bytes()))
+		if (i+1)%vectors == 0 && i+1 < len(total) {
+			g.ADDQ(step, y)
+		}
 	}
 	g.end()
 }

@@ -4,27 +4,27 @@
 
 package simd
 
-// Score1AVX2 is y[t*32+p] = sum_i q[t*stride+i]*keys[i*32+p] for 1 queries of n numbers.
+// Score1AVX2 is y[t*step+p] = sum_i q[t*stride+i]*keys[i*32+p] for 1 queries of n numbers.
 //
 //go:noescape
-func Score1AVX2(y *float32, q *float32, stride int, keys *float32, n int)
+func Score1AVX2(y *float32, step int, q *float32, stride int, keys *float32, n int)
 
-// Score1AVX512 is y[t*32+p] = sum_i q[t*stride+i]*keys[i*32+p] for 1 queries of n numbers.
+// Score1AVX512 is y[t*step+p] = sum_i q[t*stride+i]*keys[i*32+p] for 1 queries of n numbers.
 //
 //go:noescape
-func Score1AVX512(y *float32, q *float32, stride int, keys *float32, n int)
+func Score1AVX512(y *float32, step int, q *float32, stride int, keys *float32, n int)
 
-// Score2AVX512 is y[t*32+p] = sum_i q[t*stride+i]*keys[i*32+p] for 2 queries of n numbers.
+// Score2AVX512 is y[t*step+p] = sum_i q[t*stride+i]*keys[i*32+p] for 2 queries of n numbers.
 //
 //go:noescape
-func Score2AVX512(y *float32, q *float32, stride int, keys *float32, n int)
+func Score2AVX512(y *float32, step int, q *float32, stride int, keys *float32, n int)
 
-// Score3AVX512 is y[t*32+p] = sum_i q[t*stride+i]*keys[i*32+p] for 3 queries of n numbers.
+// Score3AVX512 is y[t*step+p] = sum_i q[t*stride+i]*keys[i*32+p] for 3 queries of n numbers.
 //
 //go:noescape
-func Score3AVX512(y *float32, q *float32, stride int, keys *float32, n int)
+func Score3AVX512(y *float32, step int, q *float32, stride int, keys *float32, n int)
 
-// Score4AVX512 is y[t*32+p] = sum_i q[t*stride+i]*keys[i*32+p] for 4 queries of n numbers.
+// Score4AVX512 is y[t*step+p] = sum_i q[t*stride+i]*keys[i*32+p] for 4 queries of n numbers.
 //
 //go:noescape
-func Score4AVX512(y *float32, q *float32, stride int, keys *float32, n int)
+func Score4AVX512(y *float32, step int, q *float32, stride int, keys *float32, n int)

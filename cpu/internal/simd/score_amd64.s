@@ -4,15 +4,17 @@
 
 #include "textflag.h"
 
-// func Score1AVX2(y *float32, q *float32, stride int, keys *float32, n int)
+// func Score1AVX2(y *float32, step int, q *float32, stride int, keys *float32, n int)
 // Requires: AVX, CMOV, FMA3
-TEXT ·Score1AVX2(SB), NOSPLIT, $0-40
+TEXT ·Score1AVX2(SB), NOSPLIT, $0-48
 	MOVQ   y+0(FP), AX
-	MOVQ   q+8(FP), CX
-	MOVQ   stride+16(FP), DX
+	MOVQ   step+8(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   q+16(FP), CX
+	MOVQ   stride+24(FP), DX
 	SHLQ   $0x02, DX
-	MOVQ   keys+24(FP), DX
-	MOVQ   n+32(FP), BX
+	MOVQ   keys+32(FP), DX
+	MOVQ   n+40(FP), BX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -56,15 +58,17 @@ number:
 	VZEROUPPER
 	RET
 
-// func Score1AVX512(y *float32, q *float32, stride int, keys *float32, n int)
+// func Score1AVX512(y *float32, step int, q *float32, stride int, keys *float32, n int)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·Score1AVX512(SB), NOSPLIT, $0-40
+TEXT ·Score1AVX512(SB), NOSPLIT, $0-48
 	MOVQ   y+0(FP), AX
-	MOVQ   q+8(FP), CX
-	MOVQ   stride+16(FP), DX
+	MOVQ   step+8(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   q+16(FP), CX
+	MOVQ   stride+24(FP), DX
 	SHLQ   $0x02, DX
-	MOVQ   keys+24(FP), DX
-	MOVQ   n+32(FP), BX
+	MOVQ   keys+32(FP), DX
+	MOVQ   n+40(FP), BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 
@@ -96,15 +100,17 @@ number:
 	VZEROUPPER
 	RET
 
-// func Score2AVX512(y *float32, q *float32, stride int, keys *float32, n int)
+// func Score2AVX512(y *float32, step int, q *float32, stride int, keys *float32, n int)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·Score2AVX512(SB), NOSPLIT, $0-40
+TEXT ·Score2AVX512(SB), NOSPLIT, $0-48
 	MOVQ   y+0(FP), AX
-	MOVQ   q+8(FP), CX
-	MOVQ   stride+16(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   keys+24(FP), BX
-	MOVQ   n+32(FP), SI
+	MOVQ   step+8(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   q+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   keys+32(FP), SI
+	MOVQ   n+40(FP), DI
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -115,47 +121,50 @@ run:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
-	MOVQ    $0x00000010, R8
-	MOVQ    SI, DI
-	CMPQ    DI, R8
-	CMOVQGT R8, DI
-	SUBQ    DI, SI
+	MOVQ    $0x00000010, R9
+	MOVQ    DI, R8
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	SUBQ    R8, DI
 
 number:
-	VMOVUPS      (BX), Z8
-	VMOVUPS      64(BX), Z9
-	VBROADCASTSS (CX), Z10
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z9
+	VBROADCASTSS (DX), Z10
 	VFMADD231PS  Z8, Z10, Z4
 	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS (CX)(DX*1), Z10
+	VBROADCASTSS (DX)(BX*1), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
-	ADDQ         $0x00000004, CX
-	ADDQ         $0x00000080, BX
-	DECQ         DI
+	ADDQ         $0x00000004, DX
+	ADDQ         $0x00000080, SI
+	DECQ         R8
 	JNZ          number
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z5, Z1, Z1
 	VADDPS       Z6, Z2, Z2
 	VADDPS       Z7, Z3, Z3
-	TESTQ        SI, SI
+	TESTQ        DI, DI
 	JNZ          run
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
-	VMOVUPS      Z2, 128(AX)
-	VMOVUPS      Z3, 192(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
 	VZEROUPPER
 	RET
 
-// func Score3AVX512(y *float32, q *float32, stride int, keys *float32, n int)
+// func Score3AVX512(y *float32, step int, q *float32, stride int, keys *float32, n int)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·Score3AVX512(SB), NOSPLIT, $0-40
+TEXT ·Score3AVX512(SB), NOSPLIT, $0-48
 	MOVQ   y+0(FP), AX
-	MOVQ   q+8(FP), CX
-	MOVQ   stride+16(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   keys+24(FP), BX
-	MOVQ   n+32(FP), SI
+	MOVQ   step+8(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   q+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   keys+32(FP), SI
+	MOVQ   n+40(FP), DI
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -170,27 +179,27 @@ run:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
-	MOVQ    $0x00000010, R8
-	MOVQ    SI, DI
-	CMPQ    DI, R8
-	CMOVQGT R8, DI
-	SUBQ    DI, SI
+	MOVQ    $0x00000010, R9
+	MOVQ    DI, R8
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	SUBQ    R8, DI
 
 number:
-	VMOVUPS      (BX), Z12
-	VMOVUPS      64(BX), Z13
-	VBROADCASTSS (CX), Z14
+	VMOVUPS      (SI), Z12
+	VMOVUPS      64(SI), Z13
+	VBROADCASTSS (DX), Z14
 	VFMADD231PS  Z12, Z14, Z6
 	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS (CX)(DX*1), Z14
+	VBROADCASTSS (DX)(BX*1), Z14
 	VFMADD231PS  Z12, Z14, Z8
 	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS (CX)(DX*2), Z14
+	VBROADCASTSS (DX)(BX*2), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
-	ADDQ         $0x00000004, CX
-	ADDQ         $0x00000080, BX
-	DECQ         DI
+	ADDQ         $0x00000004, DX
+	ADDQ         $0x00000080, SI
+	DECQ         R8
 	JNZ          number
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -198,28 +207,32 @@ number:
 	VADDPS       Z9, Z3, Z3
 	VADDPS       Z10, Z4, Z4
 	VADDPS       Z11, Z5, Z5
-	TESTQ        SI, SI
+	TESTQ        DI, DI
 	JNZ          run
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
-	VMOVUPS      Z2, 128(AX)
-	VMOVUPS      Z3, 192(AX)
-	VMOVUPS      Z4, 256(AX)
-	VMOVUPS      Z5, 320(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
 	VZEROUPPER
 	RET
 
-// func Score4AVX512(y *float32, q *float32, stride int, keys *float32, n int)
+// func Score4AVX512(y *float32, step int, q *float32, stride int, keys *float32, n int)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·Score4AVX512(SB), NOSPLIT, $0-40
+TEXT ·Score4AVX512(SB), NOSPLIT, $0-48
 	MOVQ   y+0(FP), AX
-	MOVQ   q+8(FP), CX
-	MOVQ   stride+16(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   keys+24(FP), BX
-	MOVQ   n+32(FP), SI
-	LEAQ   (CX)(DX*2), DI
-	ADDQ   DX, DI
+	MOVQ   step+8(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   q+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   keys+32(FP), SI
+	MOVQ   n+40(FP), DI
+	LEAQ   (DX)(BX*2), R8
+	ADDQ   BX, R8
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -238,31 +251,31 @@ run:
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z14, Z14, Z14
 	VPXORD  Z15, Z15, Z15
-	MOVQ    $0x00000010, R9
-	MOVQ    SI, R8
-	CMPQ    R8, R9
-	CMOVQGT R9, R8
-	SUBQ    R8, SI
+	MOVQ    $0x00000010, R10
+	MOVQ    DI, R9
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	SUBQ    R9, DI
 
 number:
-	VMOVUPS      (BX), Z16
-	VMOVUPS      64(BX), Z17
-	VBROADCASTSS (CX), Z18
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	VBROADCASTSS (DX), Z18
 	VFMADD231PS  Z16, Z18, Z8
 	VFMADD231PS  Z17, Z18, Z9
-	VBROADCASTSS (CX)(DX*1), Z18
+	VBROADCASTSS (DX)(BX*1), Z18
 	VFMADD231PS  Z16, Z18, Z10
 	VFMADD231PS  Z17, Z18, Z11
-	VBROADCASTSS (CX)(DX*2), Z18
+	VBROADCASTSS (DX)(BX*2), Z18
 	VFMADD231PS  Z16, Z18, Z12
 	VFMADD231PS  Z17, Z18, Z13
-	VBROADCASTSS (DI), Z18
+	VBROADCASTSS (R8), Z18
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
-	ADDQ         $0x00000004, CX
-	ADDQ         $0x00000004, DI
-	ADDQ         $0x00000080, BX
-	DECQ         R8
+	ADDQ         $0x00000004, DX
+	ADDQ         $0x00000004, R8
+	ADDQ         $0x00000080, SI
+	DECQ         R9
 	JNZ          number
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -272,15 +285,18 @@ number:
 	VADDPS       Z13, Z5, Z5
 	VADDPS       Z14, Z6, Z6
 	VADDPS       Z15, Z7, Z7
-	TESTQ        SI, SI
+	TESTQ        DI, DI
 	JNZ          run
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
-	VMOVUPS      Z2, 128(AX)
-	VMOVUPS      Z3, 192(AX)
-	VMOVUPS      Z4, 256(AX)
-	VMOVUPS      Z5, 320(AX)
-	VMOVUPS      Z6, 384(AX)
-	VMOVUPS      Z7, 448(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z4, (AX)
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z6, (AX)
+	VMOVUPS      Z7, 64(AX)
 	VZEROUPPER
 	RET
