@@ -63,7 +63,7 @@ func TestMatmulInt8(t *testing.T) {
 		r := newRig(t)
 		limit, _ := backendtest.Limit("Linear", f, true)
 		for i, s := range []struct{ n, k, t int }{
-			{1, block, 1}, {31, 2 * block, 12}, {33, 3 * block, 33}, {65, max(block, 160), 70}, {130, 512, 65}, {64, 1024, 3},
+			{1, block, 1}, {33, 3 * block, 33}, {65, max(block, 160), 70}, {130, block, 65},
 		} {
 			w, x := r.weight(f, s.n, s.k), r.normal(s.t*s.k, 0.1, 1)
 			clear(x[:32])

@@ -72,7 +72,7 @@ func TestMatmulMMA(t *testing.T) {
 		r := newRig(t)
 		block := f.BlockLen()
 		shapes := []struct{ n, k, t int }{
-			{1, block, 1}, {31, 2 * block, 12}, {33, 3 * block, 33}, {65, max(block, 160), 70}, {130, 256, 129}, {64, 512, 3},
+			{1, block, 1}, {33, 3 * block, 33}, {65, max(block, 160), 70}, {130, max(block, 64), 129},
 		}
 		if block == 1 {
 			for i, k := range []int{2, 3, 7, 8, 31, 33, 63, 64, 65, 97, 101, 128} {
