@@ -4,7 +4,9 @@
 // A [Backend] owns memory and carries out about a dozen operations; the model
 // (package model) is written once against it. Package cpu is the backend that runs
 // everywhere and serves as the specification of the others; package backendtest
-// holds every backend to the same answers.
+// holds every backend to the same answers. What a backend may offer beyond that, for speed,
+// are small interfaces found by type assertion, with the plain operations beside them as
+// their specification: [Fused], [Embedder] (fuse.go) and [Sampler] (sampler.go).
 //
 // # Shape letters
 //

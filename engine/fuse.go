@@ -18,8 +18,8 @@ type Fused interface {
 	// x [T,K], y_i [T,N_i], w_i [N_i,K].
 	Project(x Tensor, norm *Norm, to []Projection, s *Scratch)
 	// Gate: y[t,n] = act(sum_k h[t,k] * gate[n,k] + gateBias[n]) * (sum_k h[t,k] * up[n,k] +
-	// upBias[n]) with h = norm(x), and without the second factor for ActGELU, whose one matrix
-	// is up; x [T,K], y [T,N].
+	// upBias[n]) with h = norm(x), and for ActGELU, which has one matrix, y[t,n] = GELU(sum_k
+	// h[t,k] * up[n,k] + upBias[n]); x [T,K], y [T,N].
 	Gate(y, x Tensor, norm *Norm, spec *GateSpec, s *Scratch)
 	// Accumulate: x[t,n] = x[t,n] + norm(sum_k h[t,k] * w[n,k] + bias[n]), with the norm over
 	// all N columns of the sum; x [T,N], h [T,K], w [N,K].
