@@ -8,27 +8,27 @@ import (
 // difference is how far an answer is from the oracle's.
 type difference struct {
 	nmse  float64 // sum (got-want)^2 / sum want^2
-	worst float64 // the greatest |got-want| / max(|want|, RMS of its row)
+	worst float64 // the greatest |got-want| / max(|want|, RMS of its row, or of all in short rows)
 	at    [2]int  // the row and column of the worst element
 
 	want, got float64 // the worst element
 }
+
+// shortRow is below how many numbers a row is too short for its own RMS to be a measure: one
+// output whose terms cancel is small beside what it is made of.
+const shortRow = 4
 
 // measure compares got with want, matrices of rows of cols numbers. Every wanted number
 // is rounded to float32 first, so that the best possible answer has difference zero.
 // The error names the first element that is NaN or infinite on one side only.
 func measure(got []float32, want []float64, cols int) (difference, error) {
 	d := difference{}
-	var errors, power float64
+	power, errors := squares(want), 0.0
 	for r := 0; r < len(got); r += cols {
-		row := 0.0
-		for _, w := range want[r : r+cols] {
-			if isFinite(float64(float32(w))) {
-				row += w * w
-			}
+		rms := math.Sqrt(squares(want[r:r+cols]) / float64(cols))
+		if cols < shortRow {
+			rms = max(rms, math.Sqrt(power/float64(len(want))))
 		}
-		power += row
-		rms := math.Sqrt(row / float64(cols))
 		for c := range cols {
 			g, w := float64(got[r+c]), float64(float32(want[r+c]))
 			if !isFinite(g) || !isFinite(w) {
@@ -46,6 +46,17 @@ func measure(got []float32, want []float64, cols int) (difference, error) {
 	}
 	d.nmse = ratio(errors, power)
 	return d, nil
+}
+
+// squares is the sum of the squares of what float32 can hold of x.
+func squares(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		if isFinite(float64(float32(v))) {
+			sum += v * v
+		}
+	}
+	return sum
 }
 
 // ratio is a/b, where nothing of nothing is no error at all.

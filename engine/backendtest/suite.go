@@ -63,7 +63,7 @@ type Result struct {
 	NMSE      float64 // sum (got-want)^2 / sum want^2, the worst of the case's outputs
 	Limit     float64 // what the table allows
 	Why       string  // the table's reason for the limit
-	WorstErr  float64 // the greatest |got-want| / max(|want|, RMS of its row)
+	WorstErr  float64 // the greatest |got-want| / max(|want|, RMS of its row, or of all in short rows)
 	WorstAt   [2]int  // its row and column
 	Want, Got float64 // the numbers there
 	Pass      bool

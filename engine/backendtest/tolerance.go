@@ -7,8 +7,8 @@ import (
 )
 
 // worstFactor times the square root of an NMSE limit limits the error of a single element,
-// as a share of itself or, if that is greater, of the RMS of its row: no limit hides one
-// wrong number among thousands of right ones.
+// as a share of itself or, if that is greater, of the RMS of its row (of all rows where they
+// are short): no limit hides one wrong number among thousands of right ones.
 const worstFactor = 16
 
 // tolerance is one row of the table.
