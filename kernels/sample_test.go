@@ -227,10 +227,12 @@ func TestSampleRefuses(t *testing.T) {
 		if got := c.choose(&d, forbidden); got != -1 {
 			t.Errorf("%+v: chose %d of none", d, got)
 		}
-		x := slices.Clone(forbidden)
-		x[1333] = -5
-		if got := c.choose(&d, x); got != 1333 {
-			t.Errorf("%+v: chose %d of token 1333 alone", d, got)
+		for _, v := range []float32{-5, -math.MaxFloat32, math.MaxFloat32} {
+			x := slices.Clone(forbidden)
+			x[1333] = v
+			if got := c.choose(&d, x); got != 1333 {
+				t.Errorf("%+v: chose %d of token 1333 alone, with %v", d, got, v)
+			}
 		}
 	}
 }
