@@ -8,12 +8,17 @@ import (
 )
 
 // Accumulate launches matvec_<format> once for few rows, which adds to x as well, with an
-// RMSNorm of the sums between. For many rows, and with a LayerNorm there, the product goes to
-// s.Row first.
+// RMSNorm of the sums between. So do the kernels of many rows with tensor cores, without a norm.
+// In all other cases the product goes to s.Row first.
 func (b *Backend) Accumulate(x, h engine.Tensor, weight engine.Weight, bias engine.Tensor, norm *engine.Norm, s *engine.Scratch) {
 	const op = "Accumulate"
 	engine.CheckAccumulate(x, h, weight, bias, norm, s)
 	w := b.ownWeight(op, weight)
+	if norm == nil && !b.few(x.Rows(), w.Format()) {
+		rows := b.manyRows(op, h)
+		rows.accumulate(x, w, optional(op, "bias", bias), s.Row)
+		return
+	}
 	if !b.few(x.Rows(), w.Format()) || norm != nil && !normFits(norm, x.Cols()) {
 		b.Linear(s.Row, h, weight, bias)
 		b.normed(s.Row, norm, s)

@@ -114,7 +114,21 @@ func (b *Backend) manyRows(op string, x engine.Tensor) manyRows {
 }
 
 // multiply queues y = x w' + bias.
-func (r *manyRows) multiply(y engine.Tensor, w *weight, bias uint64) {
+func (r *manyRows) multiply(y engine.Tensor, w *weight, bias uint64) { r.product(y, w, bias, 0) }
+
+// accumulate queues y = y + x w' + bias, in one launch with tensor cores, else with the product
+// in scratch first.
+func (r *manyRows) accumulate(y engine.Tensor, w *weight, bias uint64, scratch engine.Tensor) {
+	if r.b.tensor(w.Format()) == nil {
+		r.product(scratch, w, bias, 0)
+		r.b.Residual(y, y, scratch)
+		return
+	}
+	r.product(y, w, bias, address(r.op, "y", y))
+}
+
+// product queues y = x w' + bias + what lies at address add, which only tensor cores' kernels do.
+func (r *manyRows) product(y engine.Tensor, w *weight, bias, add uint64) {
 	b, t := r.b, r.x.Rows()
 	k := b.tensor(w.Format())
 	if k == nil {
@@ -126,7 +140,7 @@ func (r *manyRows) multiply(y engine.Tensor, w *weight, bias uint64) {
 		return
 	}
 	if b.rounds(w.Format()) {
-		r.multiplyInt8(k, y, w, bias)
+		r.productInt8(k, y, w, bias, add)
 		return
 	}
 	var strides [maxPlanes]int
@@ -143,7 +157,7 @@ func (r *manyRows) multiply(y engine.Tensor, w *weight, bias uint64) {
 		a.add(r.unscale)
 	}
 	a.planes(w)
-	a.add(bias, uint64(w.Rows()), uint64(w.Cols()), uint64(t))
+	a.add(bias, add, uint64(w.Rows()), uint64(w.Cols()), uint64(t))
 	kernel := k.few
 	if !p.Few {
 		kernel = k.tiles[p.Ending]
@@ -151,8 +165,8 @@ func (r *manyRows) multiply(y engine.Tensor, w *weight, bias uint64) {
 	b.launch(kernel, p.Grid[0], p.Grid[1], p.Grid[2], uint32(p.Shared), a.list()...)
 }
 
-// multiplyInt8 is multiply with x in integers.
-func (r *manyRows) multiplyInt8(k *tensorKernels, y engine.Tensor, w *weight, bias uint64) {
+// productInt8 is product with x in integers.
+func (r *manyRows) productInt8(k *tensorKernels, y engine.Tensor, w *weight, bias, add uint64) {
 	b, t, f := r.b, r.x.Rows(), w.Format()
 	if !r.bringInt8(k, kernels.SumLog(f)) {
 		return
@@ -163,7 +177,7 @@ func (r *manyRows) multiplyInt8(k *tensorKernels, y engine.Tensor, w *weight, bi
 		a.add(r.sums)
 	}
 	a.planes(w)
-	a.add(bias, uint64(w.Rows()), uint64(w.Cols()), uint64(t))
+	a.add(bias, add, uint64(w.Rows()), uint64(w.Cols()), uint64(t))
 	grid := kernels.Int8Grid(w.Rows(), t)
 	b.launch(k.int8, grid[0], grid[1], grid[2], 0, a.list()...)
 }

@@ -10,12 +10,13 @@ import (
 )
 
 // few is y by matfew_FORMAT.
-func (r *rig) few(w testWeight, x []float32, t int, bias []float32) []float32 {
+func (r *rig) few(w testWeight, x []float32, t int, bias, add []float32) []float32 {
 	r.Helper()
 	f := w.Format
 	half, _ := kernels.HalfOf(f)
 	rowsOf, cols, log := kernels.StagedFew(f, t, w.Cols)
-	y, h, unscale := r.space(4*t*w.Rows), r.space(2*rowsOf*cols), r.space(4*t)
+	y, addAt := r.result(t*w.Rows, add)
+	h, unscale := r.space(2*rowsOf*cols), r.space(4*t)
 	stage, args := []any{h}, []any{y, h}
 	if half == "f16" {
 		stage, args = append(stage, unscale), append(args, unscale)
@@ -26,7 +27,7 @@ func (r *rig) few(w testWeight, x []float32, t int, bias []float32) []float32 {
 		biasAt = r.put(bias)
 	}
 	plan := kernels.PlanTensor(f, w.strides(), w.Rows, t, kernels.Device{Compute: 90, Multiprocessors: 132, MaxShared: 227 << 10})
-	args = append(append(args, w.planes()...), biasAt, uint32(w.Rows), uint32(w.Cols), uint32(t))
+	args = append(append(args, w.planes()...), biasAt, addAt, uint32(w.Rows), uint32(w.Cols), uint32(t))
 	r.launch("matfew_"+strings.ToLower(f.String()), dim(plan.Grid), plan.Shared, args...)
 	r.stored(4 * t * w.Rows)
 	return r.floats(y, t*w.Rows)
@@ -58,12 +59,9 @@ func TestMatfew(t *testing.T) {
 		}
 		for i, s := range shapes {
 			w, x := r.weight(f, s.n, s.k), r.normal(s.t*s.k, 0.1, 1)
-			var bias []float32
-			if i%2 == 0 {
-				bias = r.normal(s.n, 0.1, 1)
-			}
-			y := r.few(w, x, s.t, bias)
-			r.compareTo(halfLimit(f), fmt.Sprintf("%v: y [%d, %d], K = %d", f, s.t, s.n, s.k), y, w, x, s.t, bias)
+			bias, add := r.addends(i, s.n, s.t)
+			y := r.few(w, x, s.t, bias, add)
+			r.compareTo(halfLimit(f), fmt.Sprintf("%v: y [%d, %d], K = %d", f, s.t, s.n, s.k), y, w, x, s.t, bias, add)
 		}
 	})
 }
@@ -80,7 +78,7 @@ func TestMatfewTraffic(t *testing.T) {
 		const n, k = 64, 4096
 		w := r.weight(f, n, k)
 		for _, rows := range []int{8, 16} {
-			r.few(w, r.normal(rows*k, 0.1, 1), rows, nil)
+			r.few(w, r.normal(rows*k, 0.1, 1), rows, nil, nil)
 			l := r.last
 			blocks := int64(ceilDiv(n, 16))
 			x := blocks * int64(rows*k*2)             // every block reads all of x

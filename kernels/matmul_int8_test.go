@@ -24,10 +24,11 @@ func (r *rig) stageInt8(f format.Format, x []float32, t, k int) stagedInt8 {
 }
 
 // integerProduct is y by matmul_FORMAT_s8.
-func (r *rig) integerProduct(w testWeight, x []float32, t int, bias []float32) []float32 {
+func (r *rig) integerProduct(w testWeight, x []float32, t int, bias, add []float32) []float32 {
 	r.Helper()
 	f := w.Format
-	s, y := r.stageInt8(f, x, t, w.Cols), r.space(4*t*w.Rows)
+	s := r.stageInt8(f, x, t, w.Cols)
+	y, addAt := r.result(t*w.Rows, add)
 	args := []any{y, s.q, s.d}
 	if kernels.Minima(f) {
 		args = append(args, s.sums)
@@ -36,7 +37,7 @@ func (r *rig) integerProduct(w testWeight, x []float32, t int, bias []float32) [
 	if bias != nil {
 		biasAt = r.put(bias)
 	}
-	args = append(append(args, w.planes()...), biasAt, uint32(w.Rows), uint32(w.Cols), uint32(t))
+	args = append(append(args, w.planes()...), biasAt, addAt, uint32(w.Rows), uint32(w.Cols), uint32(t))
 	r.launch("matmul_"+strings.ToLower(f.String())+"_s8", dim(kernels.Int8Grid(w.Rows, t)), 0, args...)
 	r.stored(4 * t * w.Rows)
 	return r.floats(y, t*w.Rows)
@@ -67,12 +68,9 @@ func TestMatmulInt8(t *testing.T) {
 		} {
 			w, x := r.weight(f, s.n, s.k), r.normal(s.t*s.k, 0.1, 1)
 			clear(x[:32])
-			var bias []float32
-			if i%2 == 0 {
-				bias = r.normal(s.n, 0.1, 1)
-			}
-			y := r.integerProduct(w, x, s.t, bias)
-			r.compareTo(limit, fmt.Sprintf("%v: y [%d, %d], K = %d", f, s.t, s.n, s.k), y, w, rounded(x, s.k), s.t, bias)
+			bias, add := r.addends(i, s.n, s.t)
+			y := r.integerProduct(w, x, s.t, bias, add)
+			r.compareTo(limit, fmt.Sprintf("%v: y [%d, %d], K = %d", f, s.t, s.n, s.k), y, w, rounded(x, s.k), s.t, bias, add)
 		}
 	})
 }

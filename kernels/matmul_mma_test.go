@@ -38,10 +38,20 @@ func (r *rig) stage(f format.Format, x uint64, t, k int) staged {
 	return s
 }
 
-// tensorProduct is y by matmul_FORMAT plus ending, from staged rows.
-func (r *rig) tensorProduct(ending string, w testWeight, x staged, bias []float32) []float32 {
+// result is memory for n numbers of y: what is to be added to lies there, if there is something.
+func (r *rig) result(n int, add []float32) (y, addAt uint64) {
 	r.Helper()
-	y := r.space(4 * x.t * w.Rows)
+	if add == nil {
+		return r.space(4 * n), 0
+	}
+	y = r.put(add)
+	return y, y
+}
+
+// tensorProduct is y by matmul_FORMAT plus ending, from staged rows.
+func (r *rig) tensorProduct(ending string, w testWeight, x staged, bias, add []float32) []float32 {
+	r.Helper()
+	y, addAt := r.result(x.t*w.Rows, add)
 	args := []any{y, x.h}
 	if x.unscale != 0 {
 		args = append(args, x.unscale)
@@ -51,7 +61,7 @@ func (r *rig) tensorProduct(ending string, w testWeight, x staged, bias []float3
 	if bias != nil {
 		biasAt = r.put(bias)
 	}
-	args = append(args, biasAt, uint32(w.Rows), uint32(w.Cols), uint32(x.t))
+	args = append(args, biasAt, addAt, uint32(w.Rows), uint32(w.Cols), uint32(x.t))
 	size := matmulTiles[ending]
 	grid := [3]int{ceilDiv(w.Rows, size[0]), ceilDiv(x.t, size[1]), 1}
 	r.launch("matmul_"+strings.ToLower(w.Format.String())+ending, dim(grid), 0, args...)
@@ -81,33 +91,44 @@ func TestMatmulMMA(t *testing.T) {
 		}
 		for i, s := range shapes {
 			w, x := r.weight(f, s.n, s.k), r.normal(s.t*s.k, 0.1, 1)
-			var bias []float32
-			if i%2 == 0 {
-				bias = r.normal(s.n, 0.1, 1)
-			}
+			bias, add := r.addends(i, s.n, s.t)
 			stage := r.stage(f, r.put(x), s.t, s.k)
 			for ending := range matmulTiles {
-				y := r.tensorProduct(ending, w, stage, bias)
-				r.compareTo(halfLimit(f), fmt.Sprintf("%v%s: y [%d, %d], K = %d", f, ending, s.t, s.n, s.k), y, w, x, s.t, bias)
+				y := r.tensorProduct(ending, w, stage, bias, add)
+				r.compareTo(halfLimit(f), fmt.Sprintf("%v%s: y [%d, %d], K = %d", f, ending, s.t, s.n, s.k), y, w, x, s.t, bias, add)
 			}
 		}
 	})
 }
 
-// compareTo is compare with a limit.
-func (r *rig) compareTo(limit float64, name string, y []float32, w testWeight, x []float32, t int, bias []float32) {
+// addends is a bias for every other case, and something to add to for two of three.
+func (r *rig) addends(i, n, t int) (bias, add []float32) {
+	if i%2 == 0 {
+		bias = r.normal(n, 0.1, 1)
+	}
+	if i%3 != 1 {
+		add = r.normal(n*t, 0.1, 1)
+	}
+	return bias, add
+}
+
+// compareTo holds y to float64 sums, within a limit.
+func (r *rig) compareTo(limit float64, name string, y []float32, w testWeight, x []float32, t int, bias, add []float32) {
 	r.Helper()
-	r.same(name, y, reference(w, x, t, bias), limit)
+	r.same(name, y, reference(w, x, t, bias, add), limit)
 }
 
 // reference is y in float64.
-func reference(w testWeight, x []float32, t int, bias []float32) []float64 {
+func reference(w testWeight, x []float32, t int, bias, add []float32) []float64 {
 	want := make([]float64, t*w.Rows)
 	for i := range want {
 		row, n := i/w.Rows, i%w.Rows
 		want[i] = w.Format.DotRef(w.row(n), x[row*w.Cols:(row+1)*w.Cols])
 		if bias != nil {
 			want[i] += float64(bias[n])
+		}
+		if add != nil {
+			want[i] += float64(add[i])
 		}
 	}
 	return want
@@ -139,10 +160,10 @@ func TestHalfPrecision(t *testing.T) {
 		case format.Q2_K, format.Q4_K, format.Q5_K: // with minima, rounded as well
 			limit = 6e-7
 		}
-		want := reference(w, x, rows, nil)
+		want := reference(w, x, rows, nil, nil)
 		for name, got := range map[string]float64{
-			"matmul": nmse(r.tensorProduct("_mma_64", w, r.stage(f, r.put(x), rows, k), nil), want),
-			"matfew": nmse(r.few(w, x, rows, nil), want),
+			"matmul": nmse(r.tensorProduct("_mma_64", w, r.stage(f, r.put(x), rows, k), nil, nil), want),
+			"matfew": nmse(r.few(w, x, rows, nil, nil), want),
 		} {
 			t.Logf("%s: NMSE %.2g", name, got)
 			if !(got < limit) {
@@ -163,9 +184,9 @@ func TestStageScales(t *testing.T) {
 		x[i] *= float32(scales[i/k])
 	}
 	w := r.weight(format.Q8_0, n, k)
-	y := r.tensorProduct("_mma_64", w, r.stage(format.Q8_0, r.put(x), len(scales), k), nil)
+	y := r.tensorProduct("_mma_64", w, r.stage(format.Q8_0, r.put(x), len(scales), k), nil, nil)
 	for i, s := range scales {
-		want := reference(testWeight{Layout: w.Layout, packed: w.packed}, x[i*k:(i+1)*k], 1, nil)
+		want := reference(testWeight{Layout: w.Layout, packed: w.packed}, x[i*k:(i+1)*k], 1, nil, nil)
 		got := y[i*n : (i+1)*n]
 		if s == 0 {
 			for j, v := range got {
@@ -184,7 +205,7 @@ func TestStageScales(t *testing.T) {
 		}
 	}
 	x[0], x[k] = float32(math.Inf(1)), float32(math.NaN())
-	y = r.tensorProduct("_mma_64", w, r.stage(format.Q8_0, r.put(x), len(scales), k), nil)
+	y = r.tensorProduct("_mma_64", w, r.stage(format.Q8_0, r.put(x), len(scales), k), nil, nil)
 	for j := range n {
 		if v := float64(y[j]); !math.IsInf(v, 0) && !math.IsNaN(v) {
 			t.Errorf("infinity in row 0 gives %v", v)

@@ -31,7 +31,7 @@ func (r *rig) prompt(w testWeight, sample int) (emulator.Launch, [2]int) {
 	if s.unscale != 0 {
 		args = append(args, s.unscale)
 	}
-	args = append(append(args, w.planes()...), uint64(0), uint32(w.Rows), uint32(w.Cols), uint32(promptRows))
+	args = append(append(args, w.planes()...), uint64(0), uint64(0), uint32(w.Rows), uint32(w.Cols), uint32(promptRows))
 	r.Sample(sample)
 	r.launch("matmul_"+strings.ToLower(w.Format.String())+plan.Ending, dim(plan.Grid), plan.Shared, args...)
 	r.Sample(0)

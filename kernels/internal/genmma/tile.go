@@ -308,10 +308,19 @@ func (m *matmul) store(s shape) string {
 				t.line("mov.f32 %%u, 0f00000000; @%%in ld.global.nc.f32 %%u, [%%u_at+%d];", 4*row)
 			}
 			for i := range s.Rows16x2 {
+				t.line("mov.f32 %%o%d, %%add%d;", i, i)
+			}
+			t.line("@!%%adding bra SUM_%d;", row)
+			t.line("add.u64 %%at, %%y, %%extra;")
+			for i := range s.Rows16x2 {
+				t.line("and.pred %%p, %%in, %%has%d; @%%p ld.global.f32 %%v, [%%at+%d]; @%%p add.f32 %%o%d, %%o%d, %%v;", i, 32*i, i, i)
+			}
+			t.line("SUM_%d:", row)
+			for i := range s.Rows16x2 {
 				acc := 4*(i/2*s.WarpT/8+j) + 2*(i%2) + e
-				sum := fmt.Sprintf("add.f32 %%v, %%acc%d, %%add%d;", acc, i)
+				sum := fmt.Sprintf("add.f32 %%v, %%acc%d, %%o%d;", acc, i)
 				if m.Scaled {
-					sum = fmt.Sprintf("fma.rn.f32 %%v, %%acc%d, %%u, %%add%d;", acc, i)
+					sum = fmt.Sprintf("fma.rn.f32 %%v, %%acc%d, %%u, %%o%d;", acc, i)
 				}
 				t.line("%s and.pred %%p, %%in, %%has%d; @%%p st.global.f32 [%%y+%d], %%v;", sum, i, 32*i)
 			}
