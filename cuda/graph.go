@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/potion-engine/potion/cuda/driver"
@@ -37,7 +38,6 @@ type sequences struct {
 	among   [maxSequences]bool
 	known   [maxSequences]sequence
 	clock   uint64 // counts sequences
-	graphs  uint64 // launches of graphs
 }
 
 // sequence is commands that came one after another.
@@ -105,13 +105,13 @@ func (d *device) take(c *command) {
 // narrow leaves those sequences in among whose command n is c as well, and says whether
 // there are any.
 func (s *sequences) narrow(n int, c *command) bool {
-	any := false
+	found := false
 	for i := range s.known {
 		k := &s.known[i]
 		s.among[i] = (n == 0 || s.among[i]) && n < len(k.commands) && k.commands[n].same(c)
-		any = any || s.among[i]
+		found = found || s.among[i]
 	}
-	return any
+	return found
 }
 
 // release does the commands that are held back.
@@ -203,9 +203,7 @@ func (d *device) replay(k *sequence) {
 	}
 	if err := k.graph.Launch(d.stream); err != nil {
 		d.keep(fmt.Errorf("a step of %d commands: %w", len(k.commands), err))
-		return
 	}
-	s.graphs++
 }
 
 // record makes a graph of a sequence. Nothing of it runs.
@@ -220,15 +218,12 @@ func (d *device) record(k *sequence) error {
 		}
 	}
 	g, err := driver.EndCapture(d.stream) // also after a failure: the stream must be free again
-	if failed != nil || err != nil {
-		return fmt.Errorf("recording: %w, %w", failed, err)
-	}
-	k.graph, err = g.Instantiate()
-	if err != nil {
+	if err = errors.Join(failed, err); err != nil {
 		return err
 	}
-	k.recorded = true
-	return g.Destroy()
+	k.graph, err = g.Instantiate()
+	k.recorded = err == nil
+	return errors.Join(err, g.Destroy())
 }
 
 // forgetAll gives all graphs back.

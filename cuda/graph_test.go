@@ -19,13 +19,7 @@ import (
 )
 
 // graphs is how many graphs were launched so far.
-func graphs(b *Backend) (n uint64) {
-	b.queue.do(func() error {
-		n = b.queue.device.sequences.graphs
-		return nil
-	})
-	return n
-}
+func graphs(b *Backend) uint64 { return callsOf(b).graphs }
 
 // decoder is a session with a tiny checkpoint on b, ready to take tokens. change, if not nil,
 // goes over its tensors.
