@@ -304,11 +304,30 @@ func TestConstants(t *testing.T) {
 		{"store_f16.ptx", fmt.Sprintf("ceil(G*D/%d)", kernels.ElementsPerBlock)},
 		{"rope.ptx", fmt.Sprintf("ceil(pairs*ceil(heads/%d)/%d)", kernels.RopeHeads, kernels.RopePairs)},
 		{"attend_decode_f16.ptx", fmt.Sprintf("G*ceil(H/G/%d)", kernels.DecodeHeads)},
+		{"attend_decode_f16.ptx", fmt.Sprintf("min(splits, ceil(pages/%d))", kernels.DecodePages)},
+		{"attend_decode_f16_mma.ptx", fmt.Sprintf("G*ceil(H/G/%d)", kernels.DecodeHeadsMMA)},
+		{"attend_decode_f16_mma.ptx", fmt.Sprintf("%d*C bytes dynamic", kernels.DecodeShared(64))},
 		{"attend_prompt_f16.ptx", fmt.Sprintf("number of pairs, 1..%d", kernels.PromptPairs)},
 		{"attend_prompt_f16.ptx", fmt.Sprintf("(%d bytes of shared memory; %d for D = 128)", kernels.PromptShared(256), kernels.PromptShared(128))},
 	} {
 		if !strings.Contains(kernels.Source(c.file), c.text) {
 			t.Errorf("%s does not say %q", c.file, c.text)
+		}
+	}
+	for _, dim := range kernels.PromptDims() {
+		for _, name := range []string{"f16", "q8_0"} {
+			if name == "q8_0" && dim%32 != 0 {
+				continue
+			}
+			file := fmt.Sprintf("attend_prompt_%s_mma_%d.ptx", name, dim)
+			for _, text := range []string{
+				fmt.Sprintf("number of pairs, 1..%d;", kernels.PromptPairsMMA(dim)),
+				fmt.Sprintf("%d bytes dynamic", kernels.PromptSharedMMA(dim, name == "q8_0")),
+			} {
+				if !strings.Contains(kernels.Source(file), text) {
+					t.Errorf("%s does not say %q", file, text)
+				}
+			}
 		}
 	}
 }

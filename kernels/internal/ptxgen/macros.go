@@ -186,20 +186,33 @@ func mma(d, a, b, c string) string {
 	return fmt.Sprintf("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 %s, %s, %s, %s;", d, a, b, c)
 }
 
-// halves is the halves of two numbers, a in the lower bits, and the halves of what they
-// leave over: together 2^-22 of the number, and no less than 2^-25.
-func halves(high, low, a, b string) string {
-	return strings.NewReplacer("high", high, "low", low, "A", a, "B", b).Replace(`{                                   // high = halves of A and B, low = halves of what is left
-        .reg .b16 %first, %second;
-        .reg .f32 %x_, %y_;
-        cvt.rn.f16x2.f32 high, B, A;
-        mov.b32 { %first, %second }, high;
-        cvt.f32.f16 %x_, %first;
-        cvt.f32.f16 %y_, %second;
-        sub.rn.f32 %x_, A, %x_;
-        sub.rn.f32 %y_, B, %y_;
-        cvt.rn.f16x2.f32 low, %y_, %x_;
-    }`)
+// halves is the halves of pairs of numbers and the halves of what those leave over, in
+// the registers out0, out1 for the first pair, and so on: together within 2^-22 of a
+// number, and no less than 2^-25.
+func halves(out string, numbers ...string) string {
+	n := len(numbers)
+	var b strings.Builder
+	line := func(form string, args ...any) { fmt.Fprintf(&b, "        "+form+"\n", args...) }
+	fmt.Fprintf(&b, "{                                   // %s0 = halves of %s and %s, %s1 = halves of what is left; and so on\n", out, numbers[0], numbers[1], out)
+	line(".reg .b16 %%h_<%d>;", n)
+	line(".reg .f32 %%x_<%d>;", n)
+	for i := 0; i < n; i += 2 {
+		line("cvt.rn.f16x2.f32 %s%d, %s, %s;", out, i, numbers[i+1], numbers[i])
+	}
+	for i := 0; i < n; i += 2 {
+		line("mov.b32 { %%h_%d, %%h_%d }, %s%d;", i, i+1, out, i)
+	}
+	for i := range n {
+		line("cvt.f32.f16 %%x_%d, %%h_%d;", i, i)
+	}
+	for i := range n {
+		line("sub.rn.f32 %%x_%d, %s, %%x_%d;", i, numbers[i], i)
+	}
+	for i := 0; i < n; i += 2 {
+		line("cvt.rn.f16x2.f32 %s%d, %%x_%d, %%x_%d;", out, i+1, i+1, i)
+	}
+	b.WriteString("    }")
+	return b.String()
 }
 
 // powers is the power of two that brings a number x >= 0 to 2^14..2^15, and its inverse;

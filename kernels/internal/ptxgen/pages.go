@@ -101,6 +101,14 @@ func (p promptMMA) StageBytes() int {
 	return 64 * p.Stride()
 }
 
+// ScratchAt is where 64 rows of halves are free until the second page comes.
+func (p promptMMA) ScratchAt() int {
+	if p.Blocks {
+		return p.Pairs() * p.Stride()
+	}
+	return p.StageAt() + p.StageBytes()
+}
+
 // RawStride is the bytes of a row of quants in shared memory: an odd number of 16 bytes,
 // but for rows of 64, two of which fill the banks.
 func (p promptMMA) RawStride() int {

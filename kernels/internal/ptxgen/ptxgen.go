@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -123,16 +124,20 @@ func pack(lines []string) []string {
 	return out
 }
 
-// unrolled gives the indented opcode of an instruction on registers that has no comment.
+// arithmetic is what comes in runs where a loop over registers is written out.
+var arithmetic = []string{"mov.", "mul.rn", "fma.rn", "add.rn", "max.f32", "ex2.", "rcp.approx", "cvt.rn.f16x2", "cvt.f32.f16",
+	"prmt.", "xor.", "slct.", "shl.b32", "sub.rn", "lop3.", "st.global.v2"}
+
+// unrolled gives the opcode, with its predicate, of an instruction on registers that has
+// no comment.
 func unrolled(line string) (opcode string, plain bool) {
-	if strings.Contains(line, "//") || !strings.HasSuffix(line, ";") {
+	words := strings.Fields(line)
+	if strings.Contains(line, "//") || !strings.HasSuffix(line, ";") || len(words) < 2 {
 		return "", false
 	}
-	at := strings.Index(line, " %")
-	if at < 0 {
-		return "", false
+	opcode, bare := words[0], words[0]
+	if opcode[0] == '@' {
+		opcode, bare = opcode+" "+words[1], words[1]
 	}
-	opcode = line[:at]
-	bare := strings.TrimSpace(opcode)
-	return opcode, strings.HasPrefix(bare, "mov.") || strings.HasPrefix(bare, "mul.rn") || strings.HasPrefix(bare, "fma.rn")
+	return opcode, slices.ContainsFunc(arithmetic, func(op string) bool { return strings.HasPrefix(bare, op) })
 }
