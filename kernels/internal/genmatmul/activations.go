@@ -110,19 +110,17 @@ func (c codec) loadRagged(t *text, regs, name string, n int) {
 	t.line("HAVE_%s:", name)
 }
 
-// sumX makes start<s> = -(2^bits + origin) * sum of x and, for minima of a whole unit,
-// sum0 = sum of x.
+// sumX makes sum<s> the sums of x that minima are multiplied with.
 func (c codec) sumX(t *text) {
-	if c.sums == 0 {
+	if c.sums == 0 || c.origin > 0 {
 		return
 	}
-	t.line("// where the sums of codes begin, which are 2^%d too great: start = -%d sum of x", c.bits, 1<<c.bits+c.origin)
+	t.line("// sums of x, for the minima")
 	for s := range c.unit / c.sums {
 		from := s * c.sums
-		t.line("add.f32 %%sum0, %%x%d, %%x%d;", from, from+1)
+		t.line("add.f32 %%sum%d, %%x%d, %%x%d;", s, from, from+1)
 		for i := from + 2; i < from+c.sums; i += 8 {
-			t.each(i, min(8, from+c.sums-i), "add.f32 %%sum0, %%sum0, %%x%[1]d;")
+			t.each(i, min(8, from+c.sums-i), fmt.Sprintf("add.f32 %%%%sum%d, %%%%sum%d, %%%%x%%[1]d;", s, s))
 		}
-		t.line("mul.f32 %%start%d, %%sum0, %s;", s, float(-float32(int(1)<<c.bits+c.origin)))
 	}
 }

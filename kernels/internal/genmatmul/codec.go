@@ -16,9 +16,8 @@ type codec struct {
 	value    string   // how a number comes about
 	picture  []string // what is in a record
 	origin   int      // the code that stands for 0
-	bits     int      // of a code, if matvec puts it into the upper bits of a mantissa
 	int8     bool     // matvec with activations rounded to int8, see rounded
-	sums     int      // matvec needs the sum of every so many x of a unit; 0 if none
+	sums     int      // numbers that share a scale, where matvec needs sums of x; 0 if it needs none
 
 	row   func(c codec, t *text, set string) // matvec: partial sum of one row from register set
 	eight func(t *text)                      // matmul, embed: w0..w7 from the registers that load filled
@@ -122,16 +121,15 @@ func (t *text) toFloats(dst string, from int, c, origin string) {
 	t.line("%s", strings.Join(subs, " "))
 }
 
-// dot makes sum = v0..v3 times x[from..from+3] + begin, "" for nothing.
-func (t *text) dot(sum string, from int, begin string) {
+// dot adds v0..v3 times x[from..from+3] to a sum, or starts it.
+func (t *text) dot(sum string, from int, start bool) {
 	var fmas []string
 	for i := range 4 {
-		if begin == "" {
+		if start && i == 0 {
 			fmas = append(fmas, fmt.Sprintf("mul.f32 %s, %%v0, %%x%d;", sum, from))
-		} else {
-			fmas = append(fmas, fmt.Sprintf("fma.rn.f32 %s, %%v%d, %%x%d, %s;", sum, i, from+i, begin))
+			continue
 		}
-		begin = sum
+		fmas = append(fmas, fmt.Sprintf("fma.rn.f32 %s, %%v%d, %%x%d, %s;", sum, i, from+i, sum))
 	}
 	t.line("%s", strings.Join(fmas, " "))
 }

@@ -25,7 +25,7 @@ func codecs() []codec {
 			row:     rowBF16, load: loadHalves, eight: eightBF16, regs: []string{".reg .b32 %q<4>;"},
 		},
 		{
-			format: "Q4_0", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, d}, origin: 8, bits: 4, sums: 32,
+			format: "Q4_0", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, d}, origin: 8, sums: 32,
 			value:   "w = d * (code - 8)",
 			picture: []string{nibblePicture, "d        f16 [N, K/32]"},
 			row:     rowOf32(nibbles, onlyScale), load: loadNibbles(false, "d"),
@@ -33,7 +33,7 @@ func codecs() []codec {
 			regs:  []string{".reg .b32 %q;", ".reg .b16 %d16;"},
 		},
 		{
-			format: "Q4_1", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, dm}, bits: 4, sums: 32,
+			format: "Q4_1", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, dm}, sums: 32,
 			value:   "w = d * code + m",
 			picture: []string{nibblePicture, "dm       f16 [N, K/32, 2]  d, m"},
 			row:     rowOf32(nibbles, scaleAndMin), load: loadNibbles(false, "dm"),
@@ -41,7 +41,7 @@ func codecs() []codec {
 			regs:  []string{".reg .b32 %q, %dm;", ".reg .b16 %lo, %hi;"},
 		},
 		{
-			format: "Q5_0", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, high, d}, origin: 16, bits: 5, sums: 32,
+			format: "Q5_0", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, high, d}, origin: 16, sums: 32,
 			value:   "w = d * (code - 16)",
 			picture: []string{nibblePicture, bitPicture, "d        f16 [N, K/32]"},
 			row:     rowOf32(fiveBits, onlyScale), load: loadNibbles(true, "d"),
@@ -49,7 +49,7 @@ func codecs() []codec {
 			regs:  []string{".reg .b32 %q, %h;", ".reg .b16 %d16;"},
 		},
 		{
-			format: "Q5_1", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, high, dm}, bits: 5, sums: 32,
+			format: "Q5_1", blockLen: 32, unit: 32, depth: 4, planes: []plane{q, high, dm}, sums: 32,
 			value:   "w = d * code + m",
 			picture: []string{nibblePicture, bitPicture, "dm       f16 [N, K/32, 2]  d, m"},
 			row:     rowOf32(fiveBits, scaleAndMin), load: loadNibbles(true, "dm"),
@@ -63,11 +63,11 @@ func codecs() []codec {
 				"q0, q1   s8  [N, K/32, 16]  codes of numbers 0..15 and 16..31 of 32",
 				"d        f16 [N, K/32]",
 			},
-			row:  rowQ8_0,
+			row:  rowOf32(signedBytes, onlyScale),
 			load: loadQ8_0, eight: eightQ8_0, regs: []string{".reg .b32 %q, %h;", ".reg .b16 %d16;", ".reg .pred %p;"},
 		},
 		{
-			format: "Q2_K", blockLen: 256, unit: 64, depth: 4, planes: []plane{pairsOf64, {"s", 64, 4}, {"dm", 256, 4}}, bits: 2, sums: 16,
+			format: "Q2_K", blockLen: 256, unit: 64, depth: 4, planes: []plane{pairsOf64, {"s", 64, 4}, {"dm", 256, 4}}, sums: 16,
 			value: "w = d * scale * code - dm * minimum",
 			picture: []string{
 				pairPicture,
@@ -78,7 +78,7 @@ func codecs() []codec {
 			regs: []string{".reg .b32 %q, %h, %dm, %s_lo;", ".reg .b16 %lo, %hi;", ".reg .f32 %s;"},
 		},
 		{
-			format: "Q3_K", blockLen: 256, unit: 64, depth: 4, planes: []plane{pairsOf64, {"h", 64, 8}, record}, origin: 4, bits: 3, sums: 16,
+			format: "Q3_K", blockLen: 256, unit: 64, depth: 4, planes: []plane{pairsOf64, {"h", 64, 8}, record}, origin: 4, sums: 16,
 			value: "w = d * scale * (code - 4)",
 			picture: []string{
 				pairPicture,
@@ -90,7 +90,7 @@ func codecs() []codec {
 			regs: []string{".reg .b32 %q, %h, %s_lo, %s_hi, %shift;", ".reg .b16 %d16;", ".reg .u64 %byte;", ".reg .f32 %s;"},
 		},
 		{
-			format: "Q4_K", blockLen: 256, unit: 32, depth: 4, planes: []plane{q, record}, bits: 4, sums: 32,
+			format: "Q4_K", blockLen: 256, unit: 32, depth: 4, planes: []plane{q, record}, sums: 32,
 			value:   "w = d * scale * code - dm * minimum",
 			picture: []string{nibblePicture, scaleMinPicture},
 			row:     rowOf32(nibbles, sixBitScaleAndMin),
@@ -99,7 +99,7 @@ func codecs() []codec {
 			regs:    scaleMinRegs,
 		},
 		{
-			format: "Q5_K", blockLen: 256, unit: 32, depth: 4, planes: []plane{q, high, record}, bits: 5, sums: 32,
+			format: "Q5_K", blockLen: 256, unit: 32, depth: 4, planes: []plane{q, high, record}, sums: 32,
 			value:   "w = d * scale * code - dm * minimum",
 			picture: []string{nibblePicture, bitPicture, scaleMinPicture},
 			row:     rowOf32(fiveBits, sixBitScaleAndMin),
@@ -108,7 +108,7 @@ func codecs() []codec {
 			regs:    scaleMinRegs,
 		},
 		{
-			format: "Q6_K", blockLen: 256, unit: 64, depth: 2, origin: 32, bits: 6, sums: 16,
+			format: "Q6_K", blockLen: 256, unit: 64, depth: 2, origin: 32, sums: 16,
 			planes: []plane{{"q0", 64, 16}, {"q1", 64, 16}, {"h", 64, 16}, {"s", 64, 4}, {"d", 256, 2}},
 			value:  "w = d * scale * (code - 32)",
 			picture: []string{

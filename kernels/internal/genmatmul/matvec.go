@@ -95,8 +95,8 @@ func (c codec) registers() string {
 		t.line(".reg .b32 %%v<2>; .reg .b16 %%lo, %%hi;")
 	default:
 		t.line(".reg .b32 %%c, %%e, %%v<4>; // four codes, one to a byte; temporary; the codes as float32")
-		t.line(".reg .b32 %%two23, %%top; .reg .f32 %%origin; // the bits of 2^23; the upper byte of a code's float32; 2^23 + the code of zero")
-		t.line(".reg .f32 %%dot<4>, %%start<4>, %%sum0, %%d, %%m; .reg .b16 %%lo, %%hi;")
+		t.line(".reg .b32 %%two23; .reg .f32 %%origin; // the bits of 2^23; 2^23 + the code of zero")
+		t.line(".reg .f32 %%dot<4>, %%sum<4>, %%d, %%m; .reg .b16 %%lo, %%hi;")
 		if c.record() != "" {
 			t.line(".reg .b32 %%at; .reg .pred %%first, %%early; // where in the record s the lane's bits are")
 		}
@@ -139,7 +139,6 @@ func (c codec) prepare() string {
 	if !c.isFloat() && !c.int8 {
 		t.line("mov.b32 %%two23, 0x4B000000;")
 		t.line("mov.f32 %%origin, %s; // 2^23 + %d", float(float32(1<<23+c.origin)), c.origin)
-		t.line("mov.b32 %%top, 0x%08X; // the upper byte of 2^%d", c.mantissa().top<<24, c.bits)
 	}
 	c.prepareRecord(t)
 	t.line("// any numbers will do for rows that do not exist: their sums are never read")

@@ -3,28 +3,13 @@ package main
 import "fmt"
 
 // The inner loops of matvec: the partial sum of one lane's numbers of one row. Codes are
-// taken out of their words four at a time, one to a byte, into the upper bits of a
-// float32's mantissa, which makes them 2^bits + code; what that is too much is taken off
-// the sum where it begins. The scale is applied once for all numbers that share it.
-
-// mantissa is how a code of some bits becomes the float32 2^bits + code.
-type mantissa struct {
-	top int // upper byte of the float32
-	low int // the exponent's last bit, which is bit 7 of the byte below
-	at  int // where in that byte the code begins
-}
-
-func (c codec) mantissa() mantissa {
-	if c.int8 {
-		return mantissa{} // codes stay integers
-	}
-	exponent := 127 + c.bits
-	return mantissa{exponent >> 1, exponent & 1, 7 - c.bits}
-}
+// taken out of their words four at a time, one to a byte, and become exact float32
+// numbers by two instructions each (see text.quad); the scale is applied once for all
+// numbers that share it.
 
 // place puts `bits` bits of each byte of a word, from bit `from` on, to bit `to` of %c; the
 // first call for a quad makes %c.
-func (c codec) place(word string, from, bits, to int, first bool) string {
+func place(word string, from, bits, to int, first bool) string {
 	mask := uint32(1<<bits-1) * 0x01010101 << to
 	out, src := "", "%e"
 	switch {
@@ -35,71 +20,62 @@ func (c codec) place(word string, from, bits, to int, first bool) string {
 	default:
 		src = word
 	}
-	switch low := uint32(c.mantissa().low) * 0x80808080; {
-	case !first:
-		return out + fmt.Sprintf("lop3.b32 %%c, %s, 0x%08X, %%c, 0xEA;", src, mask) // 0xEA: a & b | c
-	case low != 0:
-		return out + fmt.Sprintf("lop3.b32 %%c, %s, 0x%08X, 0x%08X, 0xEA;", src, mask, low)
+	if first {
+		return out + fmt.Sprintf("and.b32 %%c, %s, 0x%08X;", src, mask)
 	}
-	return out + fmt.Sprintf("and.b32 %%c, %s, 0x%08X;", src, mask)
+	return out + fmt.Sprintf("lop3.b32 %%c, %s, 0x%08X, %%c, 0xEA;", src, mask) // 0xEA: a & b | c
 }
 
 // A takes makes %c the quad i of a set of registers.
-type takes func(c codec, set string, i int) string
+type takes func(set string, i int) string
 
 // nibbles takes four bits of each code out of the words q.
-func nibbles(c codec, set string, i int) string { return c.nibbles("%q"+set, i) }
+func nibbles(set string, i int) string { return nibblesOf("%q"+set, i) }
 
-func (c codec) nibbles(q string, i int) string {
-	return c.place(fmt.Sprintf("%s%d", q, i/2), i%2*4, 4, c.mantissa().at, true)
+func nibblesOf(q string, i int) string {
+	return place(fmt.Sprintf("%s%d", q, i/2), i%2*4, 4, 0, true)
 }
 
 // fiveBits takes a nibble and a bit out of h.
-func fiveBits(c codec, set string, i int) string {
-	return nibbles(c, set, i) + " " + c.place("%h"+set, i, 1, c.mantissa().at+4, false)
+func fiveBits(set string, i int) string {
+	return nibbles(set, i) + " " + place("%h"+set, i, 1, 4, false)
 }
 
 // pairs takes two bits of each code out of the words q.
-func pairs(c codec, set string, i int) string {
-	return c.place(fmt.Sprintf("%%q%s%d", set, i/4), i%4*2, 2, c.mantissa().at, true)
+func pairs(set string, i int) string {
+	return place(fmt.Sprintf("%%q%s%d", set, i/4), i%4*2, 2, 0, true)
 }
 
 // threeBits takes a pair and a bit out of the words h.
-func threeBits(c codec, set string, i int) string {
-	return pairs(c, set, i) + " " + c.place(fmt.Sprintf("%%h%s%d", set, i/8), i%8, 1, c.mantissa().at+2, false)
+func threeBits(set string, i int) string {
+	return pairs(set, i) + " " + place(fmt.Sprintf("%%h%s%d", set, i/8), i%8, 1, 2, false)
 }
 
 // sixBits takes a nibble out of q0 or q1 and two bits out of the words h.
-func sixBits(c codec, set string, i int) string {
-	return c.nibbles(fmt.Sprintf("%%q%d%s", i/8, set), i%8) + " " +
-		c.place(fmt.Sprintf("%%h%s%d", set, i/4), i%4*2, 2, c.mantissa().at+4, false)
+func sixBits(set string, i int) string {
+	return nibblesOf(fmt.Sprintf("%%q%d%s", i/8, set), i%8) + " " +
+		place(fmt.Sprintf("%%h%s%d", set, i/4), i%4*2, 2, 4, false)
 }
 
-// numbers writes v0..v3 times x of the quads of a unit, with a sum in dot<j> for every n
-// quads, which begins as begin says.
-func (c codec) numbers(t *text, set string, take takes, n int, begin func(j int) string) {
+// signedBytes takes the words q0 and q1 of Q8_0: codes + 128.
+func signedBytes(set string, i int) string {
+	return fmt.Sprintf("xor.b32 %%c, %%q%d%s%d, 0x80808080;", i/4, set, i%4)
+}
+
+// numbers writes v0..v3 times x of the quads of a unit, with a sum in dot<j> for every 16
+// numbers.
+func (c codec) numbers(t *text, set string, take takes) {
 	for i := range c.unit / 4 {
-		t.line("%s // numbers %d..%d", take(c, set, i), 4*i, 4*i+3)
-		for j := range 4 {
-			if j > 0 {
-				t.WriteByte(' ')
-			}
-			fmt.Fprintf(t, "prmt.b32 %%v%d, %%c, %%top, 0x7%d44;", j, j)
-		}
-		t.WriteByte('\n')
-		from := fmt.Sprintf("%%dot%d", i/n)
-		if i%n == 0 {
-			from = begin(i / n)
-		}
-		t.dot(fmt.Sprintf("%%dot%d", i/n), 4*i, from)
+		t.line("%s // numbers %d..%d", take(set, i), 4*i, 4*i+3)
+		t.quad("%c", "%origin")
+		t.dot(fmt.Sprintf("%%dot%d", i/4), 4*i, i%4 == 0)
 	}
 }
 
-// rowOf32 is the row of a format whose unit of 32 numbers has one scale: two sums, of
-// which the first begins with what is too much.
+// rowOf32 is the row of a format whose unit of 32 numbers has one scale.
 func rowOf32(take takes, scales func(t *text, set string)) func(c codec, t *text, set string) {
 	return func(c codec, t *text, set string) {
-		c.numbers(t, set, take, 4, func(j int) string { return [2]string{"%start0", ""}[j] })
+		c.numbers(t, set, take)
 		t.line("add.f32 %%dot0, %%dot0, %%dot1;")
 		scales(t, set)
 	}
@@ -108,25 +84,9 @@ func rowOf32(take takes, scales func(t *text, set string)) func(c codec, t *text
 // rowOf64 is the row of a format whose unit of 64 numbers has four scales.
 func rowOf64(take takes, scales func(t *text, set string)) func(c codec, t *text, set string) {
 	return func(c codec, t *text, set string) {
-		c.numbers(t, set, take, 4, func(j int) string { return fmt.Sprintf("%%start%d", j) })
+		c.numbers(t, set, take)
 		scales(t, set)
 	}
-}
-
-// rowQ8_0 is a row of signed bytes, which are too long for a mantissa's upper bits: a byte
-// under the exponent of 2^23 is the number 2^23 + code + 128; subtracting origin is exact.
-func rowQ8_0(_ codec, t *text, set string) {
-	for i := range 8 {
-		t.line("xor.b32 %%c, %%q%d%s%d, 0x80808080; // numbers %d..%d", i/4, set, i%4, 4*i, 4*i+3)
-		t.quad("%c", "%origin")
-		from := fmt.Sprintf("%%dot%d", i/4)
-		if i%4 == 0 {
-			from = ""
-		}
-		t.dot(fmt.Sprintf("%%dot%d", i/4), 4*i, from)
-	}
-	t.line("add.f32 %%dot0, %%dot0, %%dot1;")
-	onlyScale(t, set)
 }
 
 // onlyScale ends a row of a symmetric format.
@@ -166,9 +126,9 @@ func fourScales(t *text, set string) {
 	t.line("mul.f32 %%dot0, %%dot0, %%v0; fma.rn.f32 %%dot0, %%dot1, %%v1, %%dot0; fma.rn.f32 %%dot0, %%dot2, %%v2, %%dot0; fma.rn.f32 %%dot0, %%dot3, %%v3, %%dot0;")
 	t.line("shr.u32 %%c, %%s%s, 4; and.b32 %%c, %%c, 0x0F0F0F0F; // minima", set)
 	t.quad("%c", "%origin")
-	t.line("mul.f32 %%dot1, %%start0, %%v0; fma.rn.f32 %%dot1, %%start1, %%v1, %%dot1; fma.rn.f32 %%dot1, %%start2, %%v2, %%dot1; fma.rn.f32 %%dot1, %%start3, %%v3, %%dot1;")
+	t.line("mul.f32 %%dot1, %%sum0, %%v0; fma.rn.f32 %%dot1, %%sum1, %%v1, %%dot1; fma.rn.f32 %%dot1, %%sum2, %%v2, %%dot1; fma.rn.f32 %%dot1, %%sum3, %%v3, %%dot1;")
 	t.line("fma.rn.f32 %%acc, %%d, %%dot0, %%acc; // d * sum of scale * sum code x")
-	t.line("mul.f32 %%m, %%m, 0f3E800000; fma.rn.f32 %%acc, %%m, %%dot1, %%acc; // - dm * sum of minimum * sum x, start = -4 sum x")
+	t.line("neg.f32 %%m, %%m; fma.rn.f32 %%acc, %%m, %%dot1, %%acc; // - dm * sum of minimum * sum x")
 }
 
 // twentyFourBits takes the lane's 24 bits of the record of Q3_K, which is 16 times 6 bits and
@@ -227,16 +187,10 @@ func rowBF16(_ codec, t *text, set string) {
 // explain says how codes become numbers, before the loop that does it.
 func (c codec) explain() string {
 	t := &text{}
-	switch {
-	case c.isFloat(), c.int8:
-	case c.bits == 0:
-		t.line("// Four codes at a time: c = code + 128 of four neighbouring numbers, one to a byte. Put under the")
-		t.line("// exponent of 2^23, a byte is the float32 2^23 + code + 128; subtracting origin is exact. The scale")
-		t.line("// is applied once to the sum over all numbers that share it.")
-	default:
-		t.line("// Four codes at a time: c = the codes of four neighbouring numbers, one to a byte, shifted left by %d", c.mantissa().at)
-		t.line("// and below the exponent's last bit: with top above it a byte is the float32 2^%d + code. What that", c.bits)
-		t.line("// is too much is in start. The scale is applied once to the sum over all numbers that share it.")
+	if !c.isFloat() && !c.int8 {
+		t.line("// Four codes at a time: c = the codes of four neighbouring numbers, one to a byte. Put under the")
+		t.line("// exponent of 2^23, a byte is the float32 2^23 + code; subtracting origin is exact. The scale is")
+		t.line("// applied once to the sum over all numbers that share it.")
 	}
 	return t.String()
 }

@@ -95,7 +95,7 @@ func (c codec) takeInt8(t *text, set string, i int) (word, kind string) {
 	if take == nil { // Q8_0
 		return fmt.Sprintf("%%q%d%s%d", i/4, set, i%4), "s32"
 	}
-	t.WriteString(take(c, set, i) + " ")
+	t.WriteString(take(set, i) + " ")
 	return "%c", "u32"
 }
 
