@@ -31,15 +31,15 @@ func (b *Backend) Gate(y, x engine.Tensor, norm *engine.Norm, spec *engine.GateS
 	b.matvec(&c)
 }
 
-// gateMany is Gate by the plain kernels.
+// gateMany is Gate in several launches.
 func (b *Backend) gateMany(y, x engine.Tensor, norm *engine.Norm, spec *engine.GateSpec, s *engine.Scratch) {
 	const op = "Gate"
-	h := b.normed(x, norm, s)
 	if b.few(x.Rows(), spec.Up.Format()) { // a gate of another format
+		h := b.normed(x, norm, s)
 		b.Linear(y, h, spec.Up, spec.UpBias)
 		b.Linear(s.Gate, h, spec.Gate, spec.GateBias)
 	} else {
-		rows := b.manyRows(op, h)
+		rows := b.manyNormed(op, x, norm, s)
 		rows.multiply(y, b.ownWeight(op, spec.Up), optional(op, "the bias", spec.UpBias))
 		if spec.Act != engine.ActGELU {
 			rows.multiply(s.Gate, b.ownWeight(op, spec.Gate), optional(op, "the gate's bias", spec.GateBias))

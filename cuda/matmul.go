@@ -100,6 +100,8 @@ type manyRows struct {
 	b       *Backend
 	op      string
 	x       engine.Tensor
+	norm    *engine.Norm // of x, still to be done, or nil
+	scratch *engine.Scratch
 	stage   *kernel // that has run, nil for none
 	log     int     // its parameter
 	h       uint64  // what it wrote: x, and what it was scaled by
@@ -111,6 +113,12 @@ type manyRows struct {
 // no other operation between them, so that x is brought to half precision once.
 func (b *Backend) manyRows(op string, x engine.Tensor) manyRows {
 	return manyRows{b: b, op: op, x: x}
+}
+
+// manyNormed is manyRows of norm(x), which the kernels that stage x do on the way; others find it
+// in s.Row.
+func (b *Backend) manyNormed(op string, x engine.Tensor, norm *engine.Norm, s *engine.Scratch) manyRows {
+	return manyRows{b: b, op: op, x: x, norm: norm, scratch: s}
 }
 
 // multiply queues y = x w' + bias.
@@ -132,6 +140,9 @@ func (r *manyRows) product(y engine.Tensor, w *weight, bias, add uint64) {
 	b, t := r.b, r.x.Rows()
 	k := b.tensor(w.Format())
 	if k == nil {
+		if r.norm != nil {
+			r.x, r.norm, r.stage = b.normed(r.x, r.norm, r.scratch), nil, nil
+		}
 		a := b.arguments.none()
 		a.add(address(r.op, "y", y), address(r.op, "x", r.x))
 		a.planes(w)
@@ -198,7 +209,10 @@ func (r *manyRows) bringInt8(k *tensorKernels, log int) bool {
 	r.stage, r.log, r.h = k.stageInt8, log, b.products.staged.addr
 	r.unscale = r.h + uint64(numbers)
 	r.sums = r.unscale + uint64(numbers/32*4)
-	b.launch(k.stageInt8, rows, 1, 1, 0, r.h, r.unscale, r.sums, address(r.op, "x", r.x), uint64(cols), uint64(t), uint64(log))
+	a := b.arguments.none()
+	a.add(r.h, r.unscale, r.sums)
+	r.addX(a, log, true)
+	b.launch(k.stageInt8, rows, 1, 1, 0, a.list()...)
 	return true
 }
 
@@ -226,10 +240,28 @@ func (r *manyRows) bring(k *tensorKernels, few bool, f format.Format) bool {
 	if k.scaled {
 		a.add(r.unscale)
 	}
-	a.add(address(r.op, "x", r.x), uint64(cols), uint64(t))
-	if few {
-		a.add(uint64(log))
-	}
+	r.addX(a, log, few)
 	b.launch(stage, rows, 1, 1, 0, a.list()...)
 	return true
+}
+
+// addX adds what the kernels that stage x end with: x, its norm's weights, extents, log if the kernel
+// takes it, and the norm's kind and eps.
+func (r *manyRows) addX(a *arguments, log int, takesLog bool) {
+	a.add(address(r.op, "x", r.x))
+	var center, eps uint64
+	if n := r.norm; n != nil {
+		a.add(address(r.op, "the norm's gain", n.Gain), optional(r.op, "the norm's bias", n.Bias))
+		eps = bits(n.Eps)
+		if n.Kind == engine.NormLayer {
+			center = 1
+		}
+	} else {
+		a.add(0, 0)
+	}
+	a.add(uint64(r.x.Cols()), uint64(r.x.Rows()))
+	if takesLog {
+		a.add(uint64(log))
+	}
+	a.add(center, eps)
 }

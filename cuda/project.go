@@ -10,7 +10,7 @@ func (b *Backend) Project(x engine.Tensor, norm *engine.Norm, to []engine.Projec
 	const op = "Project"
 	engine.CheckProject(x, norm, to, s)
 	if !b.few(x.Rows(), to[0].W.Format()) {
-		rows := b.manyRows(op, b.normed(x, norm, s))
+		rows := b.manyNormed(op, x, norm, s)
 		for i := range to {
 			rows.multiply(to[i].Y, b.ownWeight(op, to[i].W), optional(op, "bias", to[i].Bias))
 		}

@@ -21,7 +21,7 @@ func (r *rig) few(w testWeight, x []float32, t int, bias, add []float32) []float
 	if half == "f16" {
 		stage, args = append(stage, unscale), append(args, unscale)
 	}
-	r.launch("stage_"+half+"_few", rows(rowsOf), 0, append(stage, r.put(x), uint32(w.Cols), uint32(t), uint32(log))...)
+	r.launch("stage_"+half+"_few", rows(rowsOf), 0, append(stage, r.put(x), uint64(0), uint64(0), uint32(w.Cols), uint32(t), uint32(log), uint32(0), float32(0))...)
 	var biasAt uint64
 	if bias != nil {
 		biasAt = r.put(bias)

@@ -19,7 +19,7 @@ func (r *rig) stageInt8(f format.Format, x []float32, t, k int) stagedInt8 {
 	tp, kp := kernels.Staged(t, k)
 	log := kernels.SumLog(f)
 	s := stagedInt8{r.space(tp * kp), r.space(4 * tp * kp / 32), r.space(4 * tp * kp >> log)}
-	r.launch("stage_s8", rows(tp), 0, s.q, s.d, s.sums, r.put(x), uint32(k), uint32(t), uint32(log))
+	r.launch("stage_s8", rows(tp), 0, s.q, s.d, s.sums, r.put(x), uint64(0), uint64(0), uint32(k), uint32(t), uint32(log), uint32(0), float32(0))
 	return s
 }
 

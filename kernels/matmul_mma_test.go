@@ -23,18 +23,33 @@ type staged struct {
 	t          int
 }
 
+// unnormed is what stage_* takes for no norm: gain and shift, then, after the counts, center and eps.
+var unnormed = stageNorm{}
+
+type stageNorm struct {
+	gain, shift uint64
+	center      uint32
+	eps         float32
+}
+
 // stage launches stage_f16 or stage_bf16.
 func (r *rig) stage(f format.Format, x uint64, t, k int) staged {
+	r.Helper()
+	return r.stageNormed(f, x, t, k, unnormed)
+}
+
+// stageNormed is stage with a norm.
+func (r *rig) stageNormed(f format.Format, x uint64, t, k int, n stageNorm) staged {
 	r.Helper()
 	half, _ := kernels.HalfOf(f)
 	tp, kp := kernels.Staged(t, k)
 	s := staged{h: r.space(2 * tp * kp), t: t}
 	if half == "bf16" {
-		r.launch("stage_bf16", rows(tp), 0, s.h, x, uint32(k), uint32(t))
+		r.launch("stage_bf16", rows(tp), 0, s.h, x, n.gain, n.shift, uint32(k), uint32(t), n.center, n.eps)
 		return s
 	}
 	s.unscale = r.space(4 * t)
-	r.launch("stage_f16", rows(tp), 0, s.h, s.unscale, x, uint32(k), uint32(t))
+	r.launch("stage_f16", rows(tp), 0, s.h, s.unscale, x, n.gain, n.shift, uint32(k), uint32(t), n.center, n.eps)
 	return s
 }
 
@@ -215,6 +230,47 @@ func TestStageScales(t *testing.T) {
 		}
 		if v := float64(y[4*n+j]); math.IsInf(v, 0) || math.IsNaN(v) {
 			t.Errorf("row 4 gives %v", v)
+		}
+	}
+}
+
+// A norm on the way is that of x in float64.
+func TestStageNorm(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const n, rows = 24, 5
+	for i, k := range []int{96, 33, 2400} {
+		for _, kind := range []string{"RMS", "layer", "layer without shift"} {
+			x, gain, shift := r.normal(rows*k, 3, 1), r.normal(k, 1, 0.3), r.normal(k, 0, 1)
+			at := stageNorm{gain: r.put(gain), eps: 1e-5}
+			if kind == "layer" {
+				at.shift = r.put(shift)
+			} else {
+				clear(shift)
+			}
+			if kind != "RMS" {
+				at.center = 1
+			}
+			normed := make([]float32, len(x))
+			for j := 0; j < len(x); j += k {
+				var mean, squares float64
+				for _, v := range x[j : j+k] {
+					mean += float64(v) / float64(k)
+				}
+				if kind == "RMS" {
+					mean = 0
+				}
+				for _, v := range x[j : j+k] {
+					squares += (float64(v) - mean) * (float64(v) - mean) / float64(k)
+				}
+				for c, v := range x[j : j+k] {
+					normed[j+c] = float32((float64(v)-mean)/math.Sqrt(squares+1e-5)*float64(gain[c]) + float64(shift[c]))
+				}
+			}
+			f := []format.Format{format.F16, format.BF16}[i%2]
+			w := r.weight(f, n, k)
+			y := r.tensorProduct("_mma_64", w, r.stageNormed(f, r.put(x), rows, k, at), nil, nil)
+			r.compareTo(halfLimit(f), fmt.Sprintf("%s norm, K = %d", kind, k), y, w, normed, rows, nil, nil)
 		}
 	}
 }
