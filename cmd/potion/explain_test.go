@@ -137,6 +137,8 @@ func TestExplainFailures(t *testing.T) {
 		{[]string{"explain", "a", "--top", "0"}, exitUsage, "--top 0"},
 		{[]string{"explain", "a", "--lens", "some"}, exitUsage, "all or token"},
 		{[]string{"explain", "a", "--html", filepath.Join(dir, "no", "x.html")}, exitFailed, "x.html"},
+		{[]string{"explain", "a", "--svg", filepath.Join(dir, "no", "x.svg")}, exitFailed, "x.svg: no file can be made in"},
+		{[]string{"explain", "a", "--html", dir}, exitFailed, "is a folder"},
 		{[]string{"explain", "--ids", "1,5000"}, exitFailed, "5000"},
 		{[]string{"explain", "--ids", "1", "a"}, exitUsage, "both given"},
 		{[]string{"predict"}, exitUsage, "needs a TEXT"},

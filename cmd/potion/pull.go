@@ -63,7 +63,7 @@ func listCommand() *cli.Command {
 		Name:        "list",
 		Aliases:     []string{"ls"},
 		Usage:       "list the models that were fetched",
-		Description: "Lists the models in the cache that Hugging Face's own tools use as well.\n" + hubEnvironment,
+		Description: "Lists the models in the cache that Hugging Face's own tools use as well.\n" + hubEnvironment + "\nExamples:\n\n   potion list\n   potion list --json | jq -r '.[].name'",
 		Flags:       []cli.Flag{jsonFlag("print an array of objects: name, repo, file, commit, path, files, bytes, time")},
 		Action:      listModels,
 	}
