@@ -30,7 +30,7 @@ func TestAttendDecodeBytes(t *testing.T) {
 					t.Run(fmt.Sprintf("%s/%d of %d/%d", format.name, group, dim, positions), func(t *testing.T) {
 						t.Parallel()
 						r := newRig(t)
-						p := r.attention(attention{heads: group, kv: 1, dim: dim, spans: [][2]int{{positions - 1, 1}}}, f)
+						p := r.attention(attention{heads: group, kv: 1, dim: dim, spans: [][2]int{{positions - 1, 1}}, unsolved: true}, f)
 						const kvHeads = 8 // of a model; the case has one of them
 						splits := kernels.Splits(positions/kernels.PageLen, kvHeads, multiprocessors)
 						if blocks := kvHeads * splits; positions >= 4096 && blocks < multiprocessors {
@@ -81,7 +81,7 @@ func TestAttendPromptCounts(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d", format.name, dim), func(t *testing.T) {
 				t.Parallel()
 				r := newRig(t)
-				p := r.attention(attention{heads: group, kv: 1, dim: dim, spans: [][2]int{{0, rows}}}, f)
+				p := r.attention(attention{heads: group, kv: 1, dim: dim, spans: [][2]int{{0, rows}}, unsolved: true}, f)
 				r.attendPrompt(p)
 				pairs := kernels.PromptPairsMMA(dim)
 				var read, products int64

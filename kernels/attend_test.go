@@ -25,6 +25,7 @@ type attention struct {
 	nan        bool    // the query of row 0 is NaN
 	whole      bool    // queries and keys are whole numbers, so that scores are exact
 	splits     int     // of attend_decode; 0: 1
+	unsolved   bool    // only what is counted is of interest
 }
 
 var mixed = [][2]int{{33, 1}, {0, 9}, {64, 1}, {31, 2}, {28, 7}, {0, 1}}
@@ -105,14 +106,29 @@ func (r *rig) attention(a attention, f int) *problem {
 			}
 		}
 	}
-	width := a.kv * a.dim
-	keys, q := r.normal(len(allPos)*width, 0, 1), r.normal(len(p.pos)*a.heads*a.dim, 0, max(a.sharp, 1))
-	if a.whole {
+	q := r.normal(len(p.pos)*a.heads*a.dim, 0, max(a.sharp, 1))
+	p.want = make([]float64, len(q))
+	if a.unsolved {
+		p.cache.fill(r)
+	} else {
+		p.stored(r, q, allPos, allSeq)
+	}
+	p.args = []any{r.put(q), p.cache.at, r.put(p.pos), r.put(p.seq), r.put(p.cache.tables), uint32(p.cache.stride),
+		uint32(a.heads), uint32(a.kv), uint32(a.dim), uint32(a.window), p.scale, a.cap}
+	return p
+}
+
+// stored puts keys and values of all positions into the cache and works out the answer.
+func (p *problem) stored(r *rig, q []float32, pos, seq []int32) {
+	r.Helper()
+	width := p.kv * p.dim
+	keys := r.normal(len(pos)*width, 0, 1)
+	if p.whole {
 		for i := range keys {
 			keys[i] = float32(r.rand.IntN(9) - 4)
 			if i%32 == 0 {
 				keys[i] = 127 // the scale of q8_0 is then 1
-				if allPos[i/width]%32 == 5 {
+				if pos[i/width]%32 == 5 {
 					keys[i] = -127 // by far the greatest or least score of its page
 				}
 			}
@@ -121,23 +137,19 @@ func (r *rig) attention(a attention, f int) *problem {
 			q[i] = float32(r.rand.IntN(17) - 8)
 		}
 	}
-	p.cache.store(r, keys, r.normal(len(allPos)*width, 0.3, 1), allPos, allSeq)
+	p.cache.store(r, keys, r.normal(len(pos)*width, 0.3, 1), pos, seq)
 	memory := get[byte](r, p.cache.at, int(p.cache.Bytes()))
-	if a.nan {
-		for h := range a.heads {
-			q[h*a.dim] = float32(math.NaN())
+	if p.nan {
+		for h := range p.heads {
+			q[h*p.dim] = float32(math.NaN())
 		}
 	}
 	p.solve(memory, q)
-	p.args = []any{r.put(q), p.cache.at, r.put(p.pos), r.put(p.seq), r.put(p.cache.tables), uint32(p.cache.stride),
-		uint32(a.heads), uint32(a.kv), uint32(a.dim), uint32(a.window), p.scale, a.cap}
-	return p
 }
 
 // solve works everything out in float64 from what the pages hold.
 func (p *problem) solve(memory []byte, q []float32) {
 	row := make([]float32, p.dim)
-	p.want = make([]float64, len(q))
 	for t := range p.pos {
 		first, pos := 0, int(p.pos[t])
 		if p.window > 0 {

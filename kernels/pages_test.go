@@ -62,6 +62,14 @@ func (c *cache) staleScales(r *rig) {
 	}
 }
 
+// fill makes all numbers the same, about 1 in f16.
+func (c *cache) fill(r *rig) {
+	r.Helper()
+	if err := r.CopyIn(c.at, bytes.Repeat([]byte{0x3c}, int(c.Bytes()))); err != nil {
+		r.Fatal(err)
+	}
+}
+
 // row is where the numbers of a head's key (half 0) or value (half 1) begin, in bytes
 // from the cache's begin, and, for formats with scales, where the scales are.
 func (c *cache) row(seq, pos, half, head int) (numbers, scales int) {
