@@ -34,6 +34,7 @@ type gpuModel struct {
 	gpus   []roofline.GPU
 	plan   *benchPlan
 	kv     format.Format
+	int8   bool // activations
 	models []gpuSource
 }
 
@@ -50,6 +51,7 @@ type gpuResult struct {
 	Modelled bool             `json:"modelled"` // always true: nothing here was measured
 	Model    string           `json:"model"`
 	KV       string           `json:"kv"`
+	Int8     bool             `json:"int8_activations"`
 	GPU      roofline.GPU     `json:"gpu"`
 	Steps    []*roofline.Step `json:"steps"`
 }
@@ -73,7 +75,7 @@ func runGPUModel(c *cli.Context, p *benchPlan) error {
 			return err
 		}
 		for i, g := range m.gpus {
-			r := gpuResult{Modelled: true, Model: s.name, KV: m.kv.String(), GPU: g}
+			r := gpuResult{Modelled: true, Model: s.name, KV: m.kv.String(), Int8: m.int8, GPU: g}
 			if r.Steps, err = m.steps(c, devices[i], i, ck, s.layers); err != nil {
 				ck.Close()
 				return fmt.Errorf("%s on %s: %w", s.name, g.Name, err)
@@ -120,6 +122,7 @@ func (m *gpuModel) parse(c *cli.Context) error {
 	if m.kv, err = format.Parse(strings.ToUpper(words(c, "kv")[0])); err != nil || !slices.Contains([]format.Format{format.F32, format.F16, format.Q8_0}, m.kv) {
 		return usage("--kv %s: want f32, f16 or q8_0", c.String("kv"))
 	}
+	m.int8 = words(c, "activations")[0] == "int8"
 	if len(c.StringSlice("model")) > 0 {
 		if c.IsSet("shape") || c.IsSet("format") {
 			return usage("-m and --shape or --format exclude each other")
@@ -158,7 +161,7 @@ func openCheckpoint(path string) (model.Checkpoint, error) {
 // steps counts the steps of one model on device number i.
 func (m *gpuModel) steps(c *cli.Context, d *emulator.Device, i int, ck model.Checkpoint, layers int) (steps []*roofline.Step, err error) {
 	p := m.plan
-	b, err := cuda.Open(cuda.Options{Emulated: true, Device: i})
+	b, err := cuda.Open(cuda.Options{Emulated: true, Device: i, Int8Activations: m.int8})
 	if err != nil {
 		return nil, err
 	}

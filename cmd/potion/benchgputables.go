@@ -12,8 +12,12 @@ import (
 // printGPU prints the steps of one model on one GPU.
 func printGPU(w io.Writer, form string, r gpuResult) {
 	for _, s := range r.Steps {
-		title := fmt.Sprintf("%s on %s, %s, kv %s: %.3g ms modelled, %.0f launches, %.1f %% of %.0f GB/s",
-			r.Model, s.GPU, s.Name, r.KV, 1e3*s.Seconds, s.Launches, 100*s.MemoryShare, r.GPU.Memory/1e9)
+		activations := ""
+		if r.Int8 {
+			activations = ", int8 activations"
+		}
+		title := fmt.Sprintf("%s on %s, %s, kv %s%s: %.3g ms modelled, %.0f launches, %.1f %% of %.0f GB/s",
+			r.Model, s.GPU, s.Name, r.KV, activations, 1e3*s.Seconds, s.Launches, 100*s.MemoryShare, r.GPU.Memory/1e9)
 		t := gpuTable(s)
 		if form == "md" {
 			fmt.Fprintf(w, "%s\n\n%s\n\n", title, t.RenderMarkdown())
