@@ -30,7 +30,8 @@
 // probable than 2^-41 times the best has weight 0.
 //
 // [Reference] is that definition with sorts and loops; [Sampler] finds the same
-// tokens by radix selection without sorting.
+// tokens by radix selection without sorting. [Draw] is one choice in numbers, for
+// a backend that has the logits and chooses by itself.
 package sample
 
 import (

@@ -16,7 +16,7 @@ type Options struct {
 	Context   int           // positions of one sequence; default: the model's
 	Sequences int           // sequences of full length that fit the cache; default 1
 	KV        format.Format // of the KV cache; default F16
-	Chunk     int           // rows of a step; default 256, at most the context
+	Chunk     int           // rows of a step; default 256 (32 on an emulated device), at most the context
 	Logits    int           // rows of logits worked out at a time; default 1
 }
 
