@@ -37,6 +37,7 @@ type Backend struct {
 	integers *integers // the kernels' for the activations wanted, nil for floats
 
 	scratch []scratch  // by worker
+	touched uint64     // see touch
 	angles  angleCache // Rope's cosines and sines
 
 	activations activations // Linear's, as integers
@@ -119,7 +120,11 @@ func (b *Backend) NewTensor(dt tensor.Dtype, shape ...int) (engine.Tensor, error
 		}
 		n *= s
 	}
-	return engine.Wrap(tensor.New(tensor.Of(dt), tensor.WithShape(shape...), tensor.WithEngine(b)))
+	t, err := engine.Wrap(tensor.New(tensor.Of(dt), tensor.WithShape(shape...), tensor.WithEngine(b)))
+	if err == nil && dt == engine.Float32 {
+		clear(t.F32()) // see touch
+	}
+	return t, err
 }
 
 // Release leaves the memory to the garbage collector.

@@ -34,11 +34,17 @@ func (b *Backend) NewKV(spec engine.KVSpec) (engine.KV, error) {
 		return nil, fmt.Errorf("cpu: KV cache of %d pages, %d heads, head size %d does not fit in memory", spec.Pages, spec.Heads, spec.HeadDim)
 	}
 	half := engine.PageLen * spec.Heads * rowBytes
-	return &kvCache{
+	c := &kvCache{
 		spec: spec, rowBytes: rowBytes, half: half,
 		data: make([]byte, 2*half*spec.Pages),
-	}, nil
+	}
+	clear(c.data[:2*half*min(spec.Pages, firstPages)]) // see touch
+	return c, nil
 }
+
+// firstPages is how many pages get memory of their own at once, those of the first 512
+// positions. The others get it when they are used: a long context may never be filled.
+const firstPages = 512 / engine.PageLen
 
 func (c *kvCache) Spec() engine.KVSpec { return c.spec }
 func (c *kvCache) Free()               { c.data = nil }

@@ -30,6 +30,7 @@ func (b *Backend) NewWeight(f format.Format, rows, cols int, packed []byte) (eng
 	if !aligned(f, packed) {
 		packed = slices.Clone(packed)
 	}
+	b.touched += touch(packed)
 	return &weight{format: f, rows: rows, cols: cols, rowBytes: f.RowBytes(cols), packed: packed}, nil
 }
 
@@ -88,4 +89,16 @@ func alignedBytes(n int) []byte {
 	b := make([]byte, n+63)
 	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & 63
 	return b[skip:][:n:n]
+}
+
+// touch reads a byte of every page. A page of new memory, or of a mapped file, is brought
+// in by the system when it is first used, which costs more than the work on it: it is the
+// loading of a model that takes this time, not the first tokens. It returns the sum of the
+// bytes, so that they are not left unread.
+func touch(b []byte) (sum uint64) {
+	const page = 4096
+	for i := 0; i < len(b); i += page {
+		sum += uint64(b[i])
+	}
+	return sum
 }
