@@ -31,7 +31,7 @@ func (b *Backend) NewWeight(f format.Format, rows, cols int, packed []byte) (eng
 	if k == nil {
 		return nil, fmt.Errorf("cuda: %v: %w", f, engine.ErrFormat)
 	}
-	for _, kernel := range []*kernel{k.embed, k.matvec, k.matmul} {
+	for _, kernel := range []*kernel{k.embed, b.matvecKernel(f), k.matmul} {
 		if err := b.ready(kernel); err != nil {
 			return nil, fmt.Errorf("%v: %w", f, err)
 		}
