@@ -120,13 +120,16 @@ func TestChoose(t *testing.T) {
 func TestPattern(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{
-		"rmsnorm.ptx":        "^(TestNorms)$",
-		"attend_any_f16.ptx": "^(TestAttendAny)$/(?i)^f16$",
-		"embed_q4_k.ptx":     "^(TestEmbed)$/(?i)^q4_k$",
-		"gelu.ptx":           "^(TestElementwise.*)$/^gelu_f32$",
-		"attend_combine.ptx": "^(TestAttendCombine|TestAttendDecode)$",
-		"new.ptx":            "",
-		"rmsnorm":            "",
+		"rmsnorm.ptx":                    "^(TestNorms)$",
+		"attend_any_f16.ptx":             "^(TestAttendAny)$/^f16$",
+		"embed_q4_k.ptx":                 "^(TestEmbed)$/(?i)^q4_k$",
+		"gelu.ptx":                       "^(TestElementwise.*)$/^gelu_f32$",
+		"attend_decode_f16_mma.ptx":      "^(TestAttendDecode)$/^mma$/^f16$",
+		"attend_prompt_q8_0_mma_128.ptx": "^(TestAttendPromptMMA)$/^q8_0$",
+		"matmul_q4_k_mma_64.ptx":         "^(TestMatmulMMA)$/(?i)^q4_k$",
+		"rope_store_f16.ptx":             "^(TestRopeStore)$/^f16$",
+		"new.ptx":                        "",
+		"rmsnorm":                        "",
 	} {
 		if got := pattern(file); got != want {
 			t.Errorf("%s: %q, want %q", file, got, want)

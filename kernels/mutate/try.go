@@ -20,49 +20,54 @@ import (
 // makes them load the kernel file NAME from there.
 const override = "POTION_KERNEL_OVERRIDE"
 
-// cases are the tests of a file by the begin of its name; the longest begin counts. What
-// follows it and an underscore is the subtest.
-var cases = map[string]string{
-	"attend_any":     "TestAttendAny",
-	"attend_combine": "TestAttendCombine|TestAttendDecode",
-	"attend_decode":  "TestAttendDecode.*",
-	"attend_prompt":  "TestAttendPrompt",
-	"attend_weights": "TestAttendWeights",
-	"embed":          "TestEmbed",
-	"gather":         "TestGather",
-	"geglu":          "TestElementwise.*",
-	"gelu":           "TestElementwise.*",
-	"layernorm":      "TestNorms",
-	"matmul":         "TestMatmul.*|TestProductsOf.*",
-	"matvec":         "TestMatvec.*|TestProductsOf.*",
-	"residual":       "TestElementwise.*",
-	"rmsnorm":        "TestNorms",
-	"rope":           "TestRope.*",
-	"softcap":        "TestElementwise.*",
-	"softmax":        "TestSoftmax",
-	"store":          "TestStore",
-	"swiglu":         "TestElementwise.*",
-	"topk":           "TestTopK",
+// formats is a format within a file's name, and within a subtest's.
+const formats = `(bf16|f16|f32|q\d_[0-9k])`
+
+// cases are the tests of the files whose names match, the first that does: what go test's
+// -run gets, with $1 for the format.
+var cases = []struct{ file, tests string }{
+	{"attend_decode_" + formats, "^(TestAttendDecode)$/^plain$/^$1$"},
+	{"attend_decode_" + formats + "_mma", "^(TestAttendDecode)$/^mma$/^$1$"},
+	{"attend_prompt_" + formats, "^(TestAttendPrompt)$/^$1$"},
+	{"attend_prompt_" + formats + `_mma_\d+`, "^(TestAttendPromptMMA)$/^$1$"},
+	{"attend_any_" + formats, "^(TestAttendAny)$/^$1$"},
+	{"attend_weights_" + formats, "^(TestAttendWeights)$/^$1$"},
+	{"embed_" + formats, "^(TestEmbed)$/(?i)^$1$"},
+	{"gather", "^(TestGather)$"},
+	{"layernorm|rmsnorm", "^(TestNorms)$"},
+	{"matfew_" + formats, "^(TestMatfew|TestMatfewTraffic)$/(?i)^$1$"},
+	{"matmul_" + formats, "^(TestMatmul|TestMatmulTraffic|TestProductsOf.*)$/(?i)^$1$"},
+	{"matmul_" + formats + "_mma.*", "^(TestMatmulMMA)$/(?i)^$1$"},
+	{"matmul_" + formats + "_s8", "^(TestMatmulInt8)$/(?i)^$1$"},
+	{"matvec_" + formats, "^(TestMatvec.*|TestProductsOf.*)$/(?i)^$1$"},
+	{"matvec_" + formats + "_int8", "^(TestMatvec.*)$/(?i)^$1(_int8)?$"},
+	{"rope", "^(TestRope|TestRopeAngles)$"},
+	{"rope_store_" + formats, "^(TestRopeStore)$/^$1$"},
+	{"sample_.*", "^(TestSample.*)$"},
+	{"softmax", "^(TestSoftmax)$"},
+	{"stage_.*_few", "^(TestMatfew)$"},
+	{"stage_s8", "^(TestStageInt8)$"},
+	{"stage_" + formats, "^(TestStageNorm|TestStageScales|TestMatmulMMA)$"},
+	{"store_" + formats, "^(TestStore)$/^$1$"},
+	{"topk", "^(TestTopK)$"},
+	{"(geglu|gelu|residual|softcap|swiglu)", "^(TestElementwise.*)$/^$1_f32$"},
 }
 
 // pattern is what go test's -run gets for a file, "" if nothing is known of it.
 func pattern(file string) string {
 	name, found := strings.CutSuffix(file, ".ptx")
-	for begin := name; found; {
-		if tests := cases[begin]; tests != "" {
-			p := "^(" + tests + ")$"
-			if sub := strings.TrimPrefix(name[len(begin):], "_"); sub != "" {
-				p += "/(?i)^" + regexp.QuoteMeta(sub) + "$"
-			} else if strings.HasPrefix(tests, "TestElementwise") {
-				p += "/^" + regexp.QuoteMeta(name) + "_f32$"
-			}
-			return p
+	if !found {
+		return ""
+	}
+	for _, c := range cases {
+		match := regexp.MustCompile("^(?:" + c.file + ")$").FindStringSubmatch(name)
+		if match == nil {
+			continue
 		}
-		i := strings.LastIndexByte(begin, '_')
-		if i < 0 {
-			break
+		if len(match) == 1 {
+			return c.tests
 		}
-		begin = begin[:i]
+		return strings.ReplaceAll(c.tests, "$1", regexp.QuoteMeta(match[1]))
 	}
 	return ""
 }
