@@ -21,10 +21,6 @@ type attention struct {
 	spec *engine.AttendSpec
 }
 
-// promptRows is from how many rows a sequence on Attend works on tiles of rows, which
-// share what they read, and not on each row by itself, in parts of its pages.
-const promptRows = 4
-
 // Attend launches attend_prompt_<format of the pages> if a sequence of the step has many
 // rows on average, attend_decode_<format> if it has few (or the device too little shared
 // memory for tiles), attend_any_<format> for head sizes that those two do not take, and
@@ -41,15 +37,13 @@ func (b *Backend) Attend(y, q engine.Tensor, kv engine.KV, step *engine.Step, sp
 		y: address(op, "y", y), q: address(op, "q", q), kv: c, k: b.ops.pages[c.spec.Format],
 		rows: step.T(), step: s, spec: spec,
 	}
-	switch dim := c.spec.HeadDim; {
-	case dim%8 != 0 || dim > 256:
+	dim := c.spec.HeadDim
+	if dim%8 != 0 || dim > 256 {
 		b.launch(a.k.any, a.rows, spec.Heads, 1, uint32(4*dim), a.arguments(&b.arguments, a.y)...)
-	default:
-		if p := b.prompting(a.k, c.spec.Format, dim); a.rows >= promptRows*s.sequences && p.shared <= b.maxShared {
-			b.attendPrompt(&a, p, step)
-		} else {
-			b.attendDecode(&a)
-		}
+	} else if p := b.prompting(a.k, c.spec.Format, dim); a.rows >= p.rows*s.sequences && p.shared <= b.maxShared {
+		b.attendPrompt(&a, p, step)
+	} else {
+		b.attendDecode(&a)
 	}
 	if len(spec.WeightRows) > 0 {
 		b.attendWeights(&a, address(op, "Weights", spec.Weights))
@@ -133,23 +127,31 @@ func (b *Backend) zeroCounters(n int) (addr uint64, ok bool) {
 	return b.counters.addr, true
 }
 
-// prompting is a kernel of attend_prompt: how many pairs its tiles have, and its dynamic
-// shared memory.
+// prompting is a kernel of attend_prompt: how many pairs its tiles have, its dynamic
+// shared memory, and from how many rows a sequence on it is the better choice.
 type prompting struct {
 	*kernel
-	pairs, shared int
+	pairs, shared, rows int
 }
+
+// Rows that are worked on in tiles share what they read, but a tile goes through the whole
+// context alone; attend_decode spreads each row's context over the device. Tiles are
+// smaller, and each row by itself dearer, without tensor cores.
+const (
+	promptRows    = 4
+	promptRowsMMA = 16
+)
 
 // prompting is the one on tensor cores where the device, the format and the head size
 // have it, unless everything is to be in float32.
 func (b *Backend) prompting(k *pageKernels, f format.Format, dim int) prompting {
 	if mma := k.promptMMA[dim]; mma != nil && mma.Target <= b.compute && !b.products.plain {
-		p := prompting{mma, kernels.PromptPairsMMA(dim), kernels.PromptSharedMMA(dim, f.BlockLen() > 1)}
+		p := prompting{mma, kernels.PromptPairsMMA(dim), kernels.PromptSharedMMA(dim, f.BlockLen() > 1), promptRowsMMA}
 		if p.shared <= b.maxShared {
 			return p
 		}
 	}
-	return prompting{k.prompt, kernels.PromptPairs, kernels.PromptShared(dim)}
+	return prompting{k.prompt, kernels.PromptPairs, kernels.PromptShared(dim), promptRows}
 }
 
 // promptKernels is attend_prompt on tensor cores for pages of a format, by head size.
