@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math"
+	"slices"
 
 	"github.com/potion-engine/potion/engine/format"
 )
@@ -79,7 +80,7 @@ func PlanTensor(f format.Format, strides []int, n, t int, d Device) TensorProduc
 	if shared := FewShared(f, strides); t <= fewRows && shared+fewStatic <= d.MaxShared {
 		return TensorProduct{Few: true, Grid: [3]int{ceilDiv(n, 16), 1, 1}, Shared: shared}
 	}
-	whole := d.Compute%10 == 0 // 8.0, 9.0, 10.0
+	whole := slices.Contains([]int{80, 90, 100, 103}, d.Compute) // A100, H100, B200 and their kin
 	var best TensorProduct
 	least := math.Inf(1)
 	for _, k := range tiles {
