@@ -8,8 +8,8 @@ import (
 )
 
 // Gate launches matvec_<format> once for few rows, with the norm, both products and the
-// activation in it, unless the two weights differ in format. For many rows each of these is
-// a launch of its own.
+// activation in it, unless the two weights differ in format. Then, and for many rows, the
+// activation is a launch of its own.
 func (b *Backend) Gate(y, x engine.Tensor, norm *engine.Norm, spec *engine.GateSpec, s *engine.Scratch) {
 	const op = "Gate"
 	engine.CheckGate(y, x, norm, spec, s)
@@ -31,26 +31,18 @@ func (b *Backend) Gate(y, x engine.Tensor, norm *engine.Norm, spec *engine.GateS
 	b.matvec(&c)
 }
 
-// gateMany is Gate in several launches.
+// gateMany is Gate by Project and an activation.
 func (b *Backend) gateMany(y, x engine.Tensor, norm *engine.Norm, spec *engine.GateSpec, s *engine.Scratch) {
-	const op = "Gate"
-	if b.few(x.Rows(), spec.Up.Format()) { // a gate of another format
-		h := b.normed(x, norm, s)
-		b.Linear(y, h, spec.Up, spec.UpBias)
-		b.Linear(s.Gate, h, spec.Gate, spec.GateBias)
-	} else {
-		rows := b.manyNormed(op, x, norm, s)
-		rows.multiply(y, b.ownWeight(op, spec.Up), optional(op, "the bias", spec.UpBias))
-		if spec.Act != engine.ActGELU {
-			rows.multiply(s.Gate, b.ownWeight(op, spec.Gate), optional(op, "the gate's bias", spec.GateBias))
-		}
-	}
+	to := [2]engine.Projection{{Y: y, W: spec.Up, Bias: spec.UpBias}, {Y: s.Gate, W: spec.Gate, Bias: spec.GateBias}}
 	switch spec.Act {
 	case engine.ActGELU:
+		b.Project(x, norm, to[:1], s)
 		b.GELU(y, y)
 	case engine.ActGeGLU:
+		b.Project(x, norm, to[:], s)
 		b.GeGLU(y, s.Gate, y)
 	default:
+		b.Project(x, norm, to[:], s)
 		b.SwiGLU(y, s.Gate, y)
 	}
 }
