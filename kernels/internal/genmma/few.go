@@ -15,6 +15,7 @@ type few struct {
 	Unit, Chunk                        int // numbers of a record, and of what a warp loads at a time
 	Origin                             int
 	Sets                               int // of registers for records
+	labels                             int // so far
 
 	Registers, Rows, Loops, Prologue string
 	Fill, ScaleRows                  string
@@ -179,7 +180,7 @@ func (f *few) chunk(t *text, c codec, set int) {
 			a := func(word int) string {
 				return f.name(q, set, i, 'g', word) + ", " + f.name(q, set, i, 'h', word)
 			}
-			f.multiply(t, i, a(0)+", "+a(1), a(2)+", "+a(3), set)
+			f.multiply(t, i, a(0)+", "+a(1), a(2)+", "+a(3))
 			continue
 		}
 		for j, row := range []byte(rowsOfLane) {
@@ -199,7 +200,7 @@ func (f *few) chunk(t *text, c codec, set int) {
 			}
 			c.eight(t, name, i, half{[]string{"%w", "%u"}[j], fmt.Sprintf("%%scale_%c", row), fmt.Sprintf("%%min_%c", row)})
 		}
-		f.multiply(t, i, "%w0, %u0, %w1, %u1", "%w2, %u2, %w3, %u3", set)
+		f.multiply(t, i, "%w0, %u0, %w1, %u1", "%w2, %u2, %w3, %u3")
 	}
 	t.line("add.u32 %%chunk, %%chunk, %%warps;")
 	if set == f.Sets-1 {
@@ -221,34 +222,37 @@ func (f *few) loadX(t *text, from int) {
 	for i := range f.group() {
 		t.line("ld.global.nc.v4.b32 {%s}, [%%at+%d];", list("%x", 4*i, 4), 512*(from+i))
 	}
-	t.line("@!%%both bra ONE_%s;", f.here(t))
+	only := f.label()
+	t.line("@!%%both bra %s;", only)
 	t.line("add.u64 %%at, %%at, %%second;")
 	for i := range f.group() {
 		t.line("ld.global.nc.v4.b32 {%s}, [%%at+%d];", list("%z", 4*i, 4), 512*(from+i))
 	}
-	t.line("ONE_%s:", f.here(t))
+	t.line("%s:", only)
 }
 
-// here is a number for labels: how many labels of its kind there are.
-func (f *few) here(t *text) string { return fmt.Sprint(strings.Count(t.String(), "ONE_") / 2) }
+// label is a new one, behind what is done for the second eight rows of x only.
+func (f *few) label() string {
+	f.labels++
+	return fmt.Sprintf("ONE_%d", f.labels)
+}
 
-// multiply is two mma for each eight rows of x; even and odd pieces have sums of their own,
-// so that one need not wait for the other.
-func (f *few) multiply(t *text, piece int, a, b string, set int) {
+// multiply is two mma for each eight rows of x, with sums of their own, so that one need not
+// wait for the other.
+func (f *few) multiply(t *text, piece int, a, b string) {
 	op := fmt.Sprintf("mma.sync.aligned.m16n8k16.row.col.f32.%s.%s.f32", f.Type, f.Type)
-	for tile, x := range []string{"%x", "%z"} {
-		if tile == 1 {
-			t.line("@!%%both bra ONE_%s;", f.here(t))
-		}
+	product := func(tile int, x string) {
 		at := 4 * (piece % f.group())
 		for k, fragment := range []string{a, b} {
 			sum := list("%sum", 8*tile+4*k, 4)
 			t.line("%s {%s}, {%s}, {%s}, {%s};", op, sum, fragment, list(x, at+2*k, 2), sum)
 		}
-		if tile == 1 {
-			t.line("ONE_%s:", f.here(t))
-		}
 	}
+	product(0, "%x")
+	only := f.label()
+	t.line("@!%%both bra %s;", only)
+	product(1, "%z")
+	t.line("%s:", only)
 }
 
 // For loops of the template: the sums by fours, and the warps after the first.
