@@ -76,9 +76,9 @@ func BenchmarkLaunch(b *testing.B) {
 }
 
 // BenchmarkProductQ8 is what a token of a small model is made of: a product of 1024 rows
-// of 256 columns in Q8_0, 8 of the 32 lanes at work.
+// of 256 columns in Q8_0, four rows abreast in a warp.
 func BenchmarkProductQ8(b *testing.B) {
-	const rows, columns, share = 1024, 256, 8
+	const rows, columns, share, abreast = 1024, 256, 32, 4
 	text, err := os.ReadFile("../../kernels/matvec_q8_0.ptx")
 	if err != nil {
 		b.Skip(err)
@@ -96,18 +96,17 @@ func BenchmarkProductQ8(b *testing.B) {
 	for i := range x {
 		x[i] = float32(i)*0.37 - 40
 	}
-	codes := make([]int8, rows*columns/2)
-	for i := range codes {
-		codes[i] = int8(i * 57)
+	weight := make([]byte, rows*columns+2*8*rows) // two planes of codes, then the scales
+	for i := range weight {
+		if weight[i] = byte(i * 57); i >= rows*columns {
+			weight[i] = 0x20 + byte(i%16) // scales of an ordinary size
+		}
 	}
-	scale := make([]uint16, 8*rows)
-	for i := range scale {
-		scale[i] = uint16(0x2000 + i%512)
-	}
-	params := pack(zeros(b, d, 4*rows), toDevice(b, d, x), toDevice(b, d, codes), toDevice(b, d, codes), toDevice(b, d, scale),
-		uint64(0), uint32(rows), uint32(columns), uint32(1), uint32(share))
+	const none = uint64(0)
+	params := pack(zeros(b, d, 4*rows), none, none, toDevice(b, d, x), toDevice(b, d, weight), none, none, none, none, none, none, none,
+		uint32(rows), uint32(0), uint32(0), uint32(columns), uint32(1), uint32(share), uint32(abreast), uint32(0), uint32(0), float32(1e-5))
 	for b.Loop() {
-		if err := d.Launch(f, Dim3{1, rows / (4 * share), 1}, Dim3{128, 1, 1}, 0, params); err != nil {
+		if err := d.Launch(f, Dim3{rows / (4 * share), 1, 1}, Dim3{128, 1, 1}, 0, params); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -264,6 +264,12 @@ func plainUnpack(to []*col32, p []byte) {
 	}
 }
 
+func plainHalves(d, a *col32) {
+	for l := range d {
+		d[l] = math.Float32bits(halfToFloat(a[l] & 0xffff))
+	}
+}
+
 func plainUnpackHalves(to *col32, p []byte) {
 	for l := range to {
 		to[l] = uint32(binary.LittleEndian.Uint16(p[2*l:]))

@@ -21,6 +21,8 @@ type loops struct {
 	// unpack takes records of len(to) words that lie in a row apart: lane l's record begins
 	// at p[4*len(to)*l].
 	unpack func(to []*col32, p []byte)
+	// halves is float32s of the low 16 bits as f16.
+	halves func(d, a *col32)
 	// unpackHalves does the same for numbers of 16 bits.
 	unpackHalves func(to *col32, p []byte)
 }
@@ -40,7 +42,7 @@ func plainLoops() *loops {
 		add64: runAdd64, sub64: runSub64, mov64: runMov64, widen: widen32(func(a uint32) uint64 { return uint64(a) }),
 		mulWideU32: runMulWideU32, mulWideS32: runMulWideS32, madWideU32: runMadWideU32, madWideS32: runMadWideS32,
 		compare: plainCompares(), bytes: plainBytes,
-		inARow: plainInARow, unpack: plainUnpack, unpackHalves: plainUnpackHalves,
+		inARow: plainInARow, unpack: plainUnpack, unpackHalves: plainUnpackHalves, halves: plainHalves,
 	}
 	return l
 }

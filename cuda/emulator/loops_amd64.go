@@ -38,6 +38,7 @@ func bestLoops() *loops {
 	}
 	l.compare = fastCompares()
 	l.bytes, l.inARow, l.unpack = fastBytes, simd.InARow, fastUnpack
+	l.halves = func(d, a *col32) { simd.FloatOfHalf(d, a, fullMask) }
 	l.unpackHalves = func(to *col32, p []byte) {
 		_ = p[63]
 		simd.UnpackHalves(to, &p[0])

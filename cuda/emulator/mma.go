@@ -132,38 +132,68 @@ type matrices[T float64 | int32] struct {
 	b [8][32]T
 }
 
-func gather[T float64 | int32](x *matrixOp, w *warp, f *matrices[T], load func(t scalar, v uint32, e int) T) {
+// elements are a register's, one column for each.
+type elements[T float64 | int32] [4][32]T
+
+// gather puts the operands in place; split takes a register apart.
+func gather[T float64 | int32](x *matrixOp, w *warp, f *matrices[T], split func(w *warp, t scalar, c *col32, to *elements[T])) {
 	w.counts.MatrixOps += int64(x.m * x.k * 8)
-	if perReg(x.ta) == 4 {
+	p := perReg(x.ta)
+	if p == 4 {
 		w.counts.MatrixOps8 += int64(x.m * x.k * 8)
 	}
+	var of elements[T]
 	for r, col := range x.a {
-		c := w.s32(col)
-		for l, v := range c {
-			for e := range perReg(x.ta) {
-				row, k := x.fragmentA(l/4, l%4, r, e)
-				f.a[row&15][k&31] = load(x.ta, v, e)
+		split(w, x.ta, w.s32(col), &of)
+		row, k := x.fragmentA(0, 0, r, 0)
+		for e := range p {
+			for l, v := range of[e] {
+				f.a[(row+l>>2)&15][(k+p*(l&3)+e)&31] = v
 			}
 		}
 	}
 	for r, col := range x.b {
-		c := w.s32(col)
-		for l, v := range c {
-			for e := range perReg(x.tb) {
-				f.b[l/4][x.fragmentB(l%4, r, e)&31] = load(x.tb, v, e)
+		split(w, x.tb, w.s32(col), &of)
+		k := x.fragmentB(0, r, 0)
+		for e := range p {
+			for l, v := range of[e] {
+				f.b[l>>2][(k+p*(l&3)+e)&31] = v
 			}
 		}
 	}
 }
 
-func loadFloat(t scalar, v uint32, e int) float64 {
-	if t == tTF32 {
-		return f64of(v &^ 0x1fff)
+func splitFloats(w *warp, t scalar, c *col32, to *elements[float64]) {
+	switch t {
+	case tTF32:
+		for l, v := range c {
+			to[0][l] = f64of(v &^ 0x1fff)
+		}
+	case tBF16:
+		for l, v := range c {
+			to[0][l], to[1][l] = f64of(v<<16), f64of(v&0xffff0000)
+		}
+	default:
+		var high, x col32
+		for l, v := range c {
+			high[l] = v >> 16
+		}
+		for e, half := range []*col32{c, &high} {
+			w.block.device.loops.halves(&x, half)
+			for l, v := range x {
+				to[e][l] = f64of(v)
+			}
+		}
 	}
-	return float64(formatOf(t).float(v >> (16 * e)))
 }
 
-func loadByte(t scalar, v uint32, e int) int32 { return byteOf(t == tS8, v, e) }
+func splitBytes(_ *warp, t scalar, c *col32, to *elements[int32]) {
+	for l, v := range c {
+		for e := range to {
+			to[e][l] = byteOf(t == tS8, v, e)
+		}
+	}
+}
 
 // dots multiplies row i of A with all columns of B.
 func dots[T float64 | int32](f *matrices[T], i, k int, out *[8]T) {
@@ -194,7 +224,7 @@ func (x *matrixOp) accumulators(w *warp) (acc [4]col32) {
 // one f32 rounding a term.
 func (x *matrixOp) multiplyFloat(w *warp) {
 	var f matrices[float64]
-	gather(x, w, &f, loadFloat)
+	gather(x, w, &f, splitFloats)
 	var sum [16][8]float64
 	for i := range x.m {
 		dots(&f, i, x.k, &sum[i])
@@ -220,7 +250,7 @@ func (x *matrixOp) multiplyFloat(w *warp) {
 
 func (x *matrixOp) multiplyInt(w *warp) {
 	var f matrices[int32]
-	gather(x, w, &f, loadByte)
+	gather(x, w, &f, splitBytes)
 	var sum [16][8]int32
 	for i := range x.m {
 		dots(&f, i, x.k, &sum[i])
