@@ -19,6 +19,11 @@
 // turns on one goroutine; blocks run on several. What a kernel computes does not
 // depend on that, unless blocks race for global memory.
 //
+// On amd64 with AVX2 the commonest instructions are assembly (internal/simd),
+// elsewhere Go; both give the same bits. Before a kernel runs, it is worked out which
+// registers surely hold a value where they are read, so that only the others are
+// looked at as it runs.
+//
 // # What is emulated
 //
 // PTX up to sm_80 as hand-written kernels use it, with a few instructions of
