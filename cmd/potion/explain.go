@@ -17,6 +17,10 @@ import (
 	"github.com/potion-engine/potion/engine/tokenizer"
 )
 
+// The picture that the README shows.
+//
+//go:generate go run . explain -q --device cpu --top 4 --svg ../../engine/explain/doc/explain.svg "Sarah lies still on the bed, feeling"
+
 func explainCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "explain",
