@@ -119,16 +119,7 @@ func (c codec) matvecStrides() string {
 	t := &text{}
 	t.line("// bytes from row to row of each plane, rounded up to 16")
 	for _, p := range c.planes {
-		per := 0 // log2 of numbers per byte
-		if p.Bytes > p.Numbers {
-			t.line("shl.b32 %%%s_stride, %%K, %d;", p.Name, log2(p.Bytes/p.Numbers))
-		} else {
-			per = log2(p.Numbers / p.Bytes)
-			t.line("shr.u32 %%%s_stride, %%K, %d; // K/%d * %d", p.Name, per, p.Numbers, p.Bytes)
-		}
-		if (c.blockLen>>per)%16 != 0 {
-			t.line("add.u32 %%%s_stride, %%%s_stride, 15; and.b32 %%%s_stride, %%%s_stride, 0xFFFFFFF0;", p.Name, p.Name, p.Name, p.Name)
-		}
+		c.rowBytes(t, "%"+p.Name+"_stride", p)
 	}
 	return t.String()
 }

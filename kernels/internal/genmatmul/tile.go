@@ -43,18 +43,23 @@ func strides(c codec) string {
 	t.line("{")
 	t.line(".reg .u32 %%bytes;")
 	for _, p := range c.planes {
-		per := 0 // log2 of numbers per byte
-		if p.Bytes > p.Numbers {
-			t.line("shl.b32 %%bytes, %%K, %d;", log2(p.Bytes/p.Numbers))
-		} else {
-			per = log2(p.Numbers / p.Bytes)
-			t.line("shr.u32 %%bytes, %%K, %d; // K/%d * %d", per, p.Numbers, p.Bytes)
-		}
-		if (c.blockLen>>per)%16 != 0 {
-			t.line("add.u32 %%bytes, %%bytes, 15; and.b32 %%bytes, %%bytes, 0xFFFFFFF0;")
-		}
+		c.rowBytes(t, "%bytes", p)
 		t.line("cvt.u64.u32 %%%s_stride, %%bytes;", p.Name)
 	}
 	t.line("}")
 	return t.String()
+}
+
+// rowBytes makes reg the bytes of a row of a plane.
+func (c codec) rowBytes(t *text, reg string, p plane) {
+	per := 0 // log2 of numbers per byte
+	if p.Bytes > p.Numbers {
+		t.line("shl.b32 %s, %%K, %d;", reg, log2(p.Bytes/p.Numbers))
+	} else {
+		per = log2(p.Numbers / p.Bytes)
+		t.line("shr.u32 %s, %%K, %d; // K/%d * %d", reg, per, p.Numbers, p.Bytes)
+	}
+	if (c.blockLen>>per)%16 != 0 {
+		t.line("add.u32 %s, %s, 15; and.b32 %s, %s, 0xFFFFFFF0;", reg, reg, reg, reg)
+	}
 }
