@@ -192,7 +192,7 @@ func (w *warp) storeGlobal(op *memOp, m uint32) {
 				copy(r.data[off:], next)
 				continue
 			}
-			w.block.publish(op)
+			w.publish(op)
 			lock := w.block.device.memory.lockOf(w.addr[l])
 			lock.Lock()
 			w.bytesOf(op, l, r.data[off:])

@@ -148,6 +148,7 @@ func (w *warp) reset() {
 		w.synced[i] = w.block.start
 	}
 	w.safe = w.block.start
+	w.stored = 0
 }
 
 func (b *block) threadOf(n int) Dim3 {

@@ -179,7 +179,7 @@ func (w *warp) atomics(op *memOp, s space, m uint32, f atomicFn, x, y int32, red
 		w.counts.GlobalRequests++
 		w.counts.GlobalStoreBytes += int64(bits.OnesCount32(m)) * int64(width)
 		w.counts.GlobalStoreSectors += w.sectors(m, width)
-		w.block.publish(op)
+		w.publish(op)
 		defer w.block.acquire()
 	case spaceShared:
 		if !w.sharedLanes(m, width, width) {

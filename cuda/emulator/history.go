@@ -13,13 +13,14 @@ import (
 // other has made an atomic or strong access since: the order that a ticket gives, whose last
 // holder reads what all have written.
 //
-// Each 32-byte sector of an allocation that a kernel has ever written remembers, of the
-// present launch, one block that wrote and which of the eight words, and one block that read
+// Publishing covers the stores of the publishing warp and of those that a barrier has ordered
+// before it. Each 32-byte sector of an allocation that a kernel has ever written remembers, of
+// the present launch, one warp that wrote and which of the eight words, and one block that read
 // and which words, those apart that others have read, too. What does not fit there is
 // forgotten, so that a race may be missed but none is invented. Writes of the value that is
 // there already, atomics, and accesses of less than a word are not looked at.
 type history struct {
-	writes []atomic.Uint64 // launch 24 bits, block 32, words 8
+	writes []atomic.Uint64 // launch 24 bits, block 27, warp 5, words 8
 	reads  []atomic.Uint64 // launch 16 bits, block 32, words of that block 8, words of several 8
 }
 
@@ -33,6 +34,7 @@ const maxLaunch = 1<<16 - 1
 type order struct {
 	once      sync.Once
 	published []atomic.Uint64 // of each block: the time when it published, 0 for never
+	without   []atomic.Uint32 // and the warps whose stores no barrier had ordered before that
 	clock     atomic.Uint64
 }
 
@@ -44,11 +46,34 @@ func (b *block) fence() { b.fenced = true }
 
 // publish is for an atomic or strong store of global memory that is about to be made: others
 // who see it may see what came before the block's last fence.
-func (b *block) publish(op *memOp) {
+func (w *warp) publish(op *memOp) {
+	b := w.block
 	b.fenced = b.fenced || op.fence
-	if o := b.order; o != nil && b.fenced {
-		o.once.Do(func() { o.published = make([]atomic.Uint64, b.grid.count()) })
-		o.published[b.number].CompareAndSwap(0, o.clock.Add(1))
+	o := b.order
+	if o == nil || !b.fenced {
+		return
+	}
+	o.once.Do(func() {
+		o.published = make([]atomic.Uint64, b.grid.count())
+		o.without = make([]atomic.Uint32, b.grid.count())
+	})
+	without := uint32(0)
+	for y, other := range b.warps {
+		if other != w && other.stored >= b.start && other.stored >= w.knows[y] {
+			without |= 1 << y
+		}
+	}
+	o.without[b.number].Store(without)
+	o.published[b.number].CompareAndSwap(0, o.clock.Add(1))
+}
+
+// stores notes that the warp stores to global memory, which an earlier publishing does not
+// cover.
+func (w *warp) stores() {
+	b := w.block
+	w.stored = b.clock
+	if b.fenced && b.order.clock.Load() != 0 && b.order.published[b.number].Load() != 0 {
+		b.order.without[b.number].Or(1 << w.index)
 	}
 }
 
@@ -61,13 +86,20 @@ func (b *block) acquire() {
 }
 
 // after reports whether what another block did is ordered before what b does now.
-func (b *block) after(other int64) bool {
+func (b *block) after(other uint64) bool {
 	if b.acquired == 0 { // so nobody may have published either
 		return false
 	}
 	at := b.order.published[other].Load()
 	return at != 0 && at <= b.acquired
 }
+
+// sees is after for the write that a record of history.writes is of.
+func (b *block) sees(v uint64) bool {
+	return b.after(writerOf(v)) && b.order.without[writerOf(v)].Load()>>(v>>8&31)&1 == 0
+}
+
+func writerOf(v uint64) uint64 { return v >> 13 & (1<<27 - 1) }
 
 // words is the mask of the words of sector s in bytes [off, off+n).
 func words(s, off, n uint64) uint64 {
@@ -92,8 +124,8 @@ func (w *warp) readGlobal(r *region, lane int, off, n uint64) bool {
 	me := uint64(b.number)
 	for s := off / 32; s <= (off+n-1)/32; s++ {
 		mask := words(s, off, n)
-		if v := h.writes[s].Load(); v>>40 == b.launch && v&mask != 0 && v>>8&0xffffffff != me && !b.after(int64(v>>8&0xffffffff)) {
-			return w.globalRace(r, lane, s, v&mask, "reads", "wrote", v>>8&0xffffffff)
+		if v := h.writes[s].Load(); v>>40 == b.launch && v&mask != 0 && writerOf(v) != me && !b.sees(v) {
+			return w.globalRace(r, lane, s, v&mask, "reads", "wrote", writerOf(v))
 		}
 		for {
 			old := h.reads[s].Load()
@@ -125,6 +157,7 @@ func (w *warp) writeGlobal(r *region, lane int, off, n uint64) bool {
 		}
 	}
 	b := w.block
+	w.stores()
 	me := uint64(b.number)
 	for s := off / 32; s <= (off+n-1)/32; s++ {
 		mask := words(s, off, n)
@@ -132,19 +165,18 @@ func (w *warp) writeGlobal(r *region, lane int, off, n uint64) bool {
 			if v&mask != 0 && b.acquired == 0 {
 				return w.globalRace(r, lane, s, v&mask, "writes", "read", v>>16&0xffffffff)
 			}
-			if other := v >> 16 & 0xffffffff; v>>8&mask != 0 && other != me && !b.after(int64(other)) {
+			if other := v >> 16 & 0xffffffff; v>>8&mask != 0 && other != me && !b.after(other) {
 				return w.globalRace(r, lane, s, v>>8&mask, "writes", "read", other)
 			}
 		}
 		for {
 			old := h.writes[s].Load()
-			next := b.launch<<40 | me<<8 | mask
+			next := b.launch<<40 | me<<13 | uint64(w.index)<<8 | mask
 			if old>>40 == b.launch {
-				other := old >> 8 & 0xffffffff
-				if other != me && old&mask != 0 && !b.after(int64(other)) {
-					return w.globalRace(r, lane, s, old&mask, "writes", "wrote", other)
+				if writerOf(old) != me && old&mask != 0 && !b.sees(old) {
+					return w.globalRace(r, lane, s, old&mask, "writes", "wrote", writerOf(old))
 				}
-				if other == me {
+				if old>>8 == next>>8 {
 					next |= old & 0xff
 				}
 			}

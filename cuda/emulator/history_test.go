@@ -101,3 +101,48 @@ DONE:`
 		}
 	}
 }
+
+// Two warps store what the last block reads; thread 0 takes the ticket for both.
+func TestTicketNeedsABarrier(t *testing.T) {
+	t.Parallel()
+	for barrier, race := range map[string]bool{"bar.sync 0;": false, "": true} {
+		for _, threads := range []int{1, 3} {
+			d := New(Config{Threads: threads})
+			f := loadKernel(t, d, header+`
+.visible .entry k(.param .u64 x, .param .u64 count)
+.reqntid 64, 1, 1
+{
+	.reg .b64 %x, %own, %count, %q; .reg .b32 %t, %b, %r, %last; .reg .pred %p;
+	.shared .align 4 .b32 last;
+	ld.param.u64 %x, [x]; ld.param.u64 %count, [count];
+	mov.u32 %t, %tid.x; mov.u32 %b, %ctaid.x; mov.u32 %last, %nctaid.x;
+	sub.u32 %last, %last, 1;
+	mad.lo.u32 %r, %b, 64, %t;
+	mad.wide.u32 %own, %r, 4, %x;
+	add.u32 %r, %r, 1;
+	st.global.u32 [%own], %r;
+	membar.gl;
+	`+barrier+`
+	setp.ne.u32 %p, %t, 0;
+	@%p bra WAIT;
+	atom.global.inc.u32 %r, [%count], %last;
+	st.shared.u32 [last], %r;
+WAIT:
+	bar.sync 0;
+	ld.shared.u32 %r, [last];
+	setp.ne.u32 %p, %r, %last;
+	@%p bra DONE;
+	mad.wide.u32 %q, %t, 4, %x;
+	ld.global.u32 %r, [%q];
+	ld.global.u32 %r, [%q+256];
+DONE:
+	ret;
+}`)
+			x, count := zeros(t, d, 4096), zeros(t, d, 4)
+			err := d.Launch(f, Dim3{16, 1, 1}, Dim3{64, 1, 1}, 0, pack(x, count))
+			if found := err != nil && strings.Contains(err.Error(), "race of blocks"); found != race || err != nil && !found {
+				t.Errorf("barrier %q, %d at a time: %v, want a race: %v", barrier, threads, err, race)
+			}
+		}
+	}
+}

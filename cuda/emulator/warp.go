@@ -45,6 +45,7 @@ type warp struct {
 	// The order of memory accesses; see shadow.go.
 	knows  []uint32 // of each warp: accesses before this stamp are ordered before ours
 	synced [32]uint32
+	stored uint32 // when the warp last stored to global memory
 	safe   uint32
 }
 
