@@ -313,7 +313,10 @@ func (m *matmul) store(s shape) string {
 			t.line("@!%%adding bra SUM_%d;", row)
 			t.line("add.u64 %%at, %%y, %%extra;")
 			for i := range s.Rows16x2 {
-				t.line("and.pred %%p, %%in, %%has%d; @%%p ld.global.f32 %%v, [%%at+%d]; @%%p add.f32 %%o%d, %%o%d, %%v;", i, 32*i, i, i)
+				t.line("mov.f32 %%l%d, 0f00000000; and.pred %%p, %%in, %%has%d; @%%p ld.global.f32 %%l%d, [%%at+%d];", i, i, i, 32*i)
+			}
+			for i := range s.Rows16x2 {
+				t.line("add.f32 %%o%d, %%o%d, %%l%d;", i, i, i)
 			}
 			t.line("SUM_%d:", row)
 			for i := range s.Rows16x2 {
