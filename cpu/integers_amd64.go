@@ -21,6 +21,8 @@ func avx2Integers(plain *integers) *integers {
 		format.Q4_K: {simd.Int8Dot4Q4_KAVX2, simd.Int8Dot1Q4_KAVX2},
 		format.Q5_K: {simd.Int8Dot4Q5_KAVX2, simd.Int8Dot1Q5_KAVX2},
 		format.Q6_K: {simd.Int8Dot4Q6_KAVX2, simd.Int8Dot1Q6_KAVX2},
+		format.Q2_K: {simd.Int8Dot4Q2_KAVX2, simd.Int8Dot1Q2_KAVX2},
+		format.Q3_K: {simd.Int8Dot4Q3_KAVX2, simd.Int8Dot1Q3_KAVX2},
 	})
 	return &i
 }
@@ -36,6 +38,8 @@ func avx2Integers16() *integers {
 		format.Q4_K: {simd.Int16Dot4Q4_KAVX2, simd.Int16Dot1Q4_KAVX2},
 		format.Q5_K: {simd.Int16Dot4Q5_KAVX2, simd.Int16Dot1Q5_KAVX2},
 		format.Q6_K: {simd.Int16Dot4Q6_KAVX2, simd.Int16Dot1Q6_KAVX2},
+		format.Q2_K: {simd.Int16Dot4Q2_KAVX2, simd.Int16Dot1Q2_KAVX2},
+		format.Q3_K: {simd.Int16Dot4Q3_KAVX2, simd.Int16Dot1Q3_KAVX2},
 	})
 	return i
 }
@@ -48,6 +52,8 @@ func vnniIntegers(avx2 *integers) *integers {
 		format.Q4_K: {simd.Int8Dot4Q4_KVNNI, simd.Int8Dot1Q4_KVNNI},
 		format.Q5_K: {simd.Int8Dot4Q5_KVNNI, simd.Int8Dot1Q5_KVNNI},
 		format.Q6_K: {simd.Int8Dot4Q6_KVNNI, simd.Int8Dot1Q6_KVNNI},
+		format.Q2_K: {simd.Int8Dot4Q2_KVNNI, simd.Int8Dot1Q2_KVNNI},
+		format.Q3_K: {simd.Int8Dot4Q3_KVNNI, simd.Int8Dot1Q3_KVNNI},
 	})
 	i.setRecordDots(map[format.Format]recordLoops{
 		format.Q4_0: {[2]recordDotFunc{simd.Int8Dot4Q4_0VNNI, simd.Int8Dot1Q4_0VNNI}, simd.Arrange8Q4_0VNNI},
@@ -63,6 +69,7 @@ func vnniIntegers(avx2 *integers) *integers {
 		format.Q4_K: {simd.CodesQ4_KAVX2, simd.Int8Tile32OffsetsVNNI, superScales(144)},
 		format.Q5_K: {simd.CodesQ5_KAVX2, simd.Int8Tile32OffsetsVNNI, superScales(176)},
 		format.Q6_K: {simd.CodesQ6_KAVX2, simd.Int8Tile16Zero32VNNI, sixteenScales},
+		format.Q3_K: {simd.CodesQ3_KAVX2, simd.Int8Tile16Zero4VNNI, threeBitScales},
 	})
 	return &i
 }
@@ -75,6 +82,8 @@ func vnniIntegers16(avx2 *integers) *integers {
 		format.Q4_K: {simd.Int16Dot4Q4_KVNNI, simd.Int16Dot1Q4_KVNNI},
 		format.Q5_K: {simd.Int16Dot4Q5_KVNNI, simd.Int16Dot1Q5_KVNNI},
 		format.Q6_K: {simd.Int16Dot4Q6_KVNNI, simd.Int16Dot1Q6_KVNNI},
+		format.Q2_K: {simd.Int16Dot4Q2_KVNNI, simd.Int16Dot1Q2_KVNNI},
+		format.Q3_K: {simd.Int16Dot4Q3_KVNNI, simd.Int16Dot1Q3_KVNNI},
 	})
 	i.setRecordDots(map[format.Format]recordLoops{
 		format.Q4_0: {[2]recordDotFunc{simd.Int16Dot4Q4_0VNNI, simd.Int16Dot1Q4_0VNNI}, simd.Arrange16Q4_0VNNI},
@@ -90,6 +99,7 @@ func vnniIntegers16(avx2 *integers) *integers {
 		format.Q4_K: {simd.CodesQ4_KAVX2, simd.Int16Tile32OffsetsVNNI, superScales(144)},
 		format.Q5_K: {simd.CodesQ5_KAVX2, simd.Int16Tile32OffsetsVNNI, superScales(176)},
 		format.Q6_K: {simd.CodesQ6_KAVX2, simd.Int16Tile16Zero32VNNI, sixteenScales},
+		format.Q3_K: {simd.CodesQ3_KAVX2, simd.Int16Tile16Zero4VNNI, threeBitScales},
 	})
 	return &i
 }
@@ -134,7 +144,7 @@ func (a *activations) sumsOf(f format.Format) []float32 {
 	ints := a.negative
 	switch f {
 	case format.Q4_0, format.Q5_0, format.Q8_0:
-	case format.Q6_K:
+	case format.Q2_K, format.Q3_K, format.Q6_K:
 		ints = a.negative16
 	default:
 		return a.dSums

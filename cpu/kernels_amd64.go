@@ -33,6 +33,7 @@ func avx2Kernels() *kernels {
 		format.Q5_0: simd.UnpackQ5_0AVX2, format.Q5_1: simd.UnpackQ5_1AVX2,
 		format.Q8_0: simd.UnpackQ8_0AVX2, format.Q4_K: simd.UnpackQ4_KAVX2,
 		format.Q5_K: simd.UnpackQ5_KAVX2, format.Q6_K: simd.UnpackQ6_KAVX2,
+		format.Q2_K: simd.UnpackQ2_KAVX2, format.Q3_K: simd.UnpackQ3_KAVX2,
 	} {
 		k.unpack[f] = unpackBlocks(f, unpack)
 	}
@@ -41,11 +42,9 @@ func avx2Kernels() *kernels {
 		format.Q5_0: {simd.Dot4Q5_0AVX2, simd.Dot1Q5_0AVX2}, format.Q5_1: {simd.Dot4Q5_1AVX2, simd.Dot1Q5_1AVX2},
 		format.Q8_0: {simd.Dot4Q8_0AVX2, simd.Dot1Q8_0AVX2}, format.Q4_K: {simd.Dot4Q4_KAVX2, simd.Dot1Q4_KAVX2},
 		format.Q5_K: {simd.Dot4Q5_KAVX2, simd.Dot1Q5_KAVX2}, format.Q6_K: {simd.Dot4Q6_KAVX2, simd.Dot1Q6_KAVX2},
+		format.Q2_K: {simd.Dot4Q2_KAVX2, simd.Dot1Q2_KAVX2}, format.Q3_K: {simd.Dot4Q3_KAVX2, simd.Dot1Q3_KAVX2},
 	} {
 		k.dotRows[f] = dotPacked(f, dots)
-	}
-	for _, f := range []format.Format{format.Q2_K, format.Q3_K} {
-		k.dotRows[f] = nil // by panels
 	}
 	k.int8, k.int16 = avx2Integers(k.int8), avx2Integers16()
 	k.scores = scoresOf(simd.Score1AVX2)
@@ -85,6 +84,7 @@ func avx512Kernels(vnni bool) *kernels {
 		format.Q5_0: simd.UnpackQ5_0AVX512, format.Q5_1: simd.UnpackQ5_1AVX512,
 		format.Q8_0: simd.UnpackQ8_0AVX512, format.Q4_K: simd.UnpackQ4_KAVX512,
 		format.Q5_K: simd.UnpackQ5_KAVX512, format.Q6_K: simd.UnpackQ6_KAVX512,
+		format.Q2_K: simd.UnpackQ2_KAVX512, format.Q3_K: simd.UnpackQ3_KAVX512,
 	} {
 		k.unpack[f] = unpackBlocks(f, unpack)
 	}
@@ -93,6 +93,7 @@ func avx512Kernels(vnni bool) *kernels {
 		format.Q5_0: {simd.Dot4Q5_0AVX512, simd.Dot1Q5_0AVX512}, format.Q5_1: {simd.Dot4Q5_1AVX512, simd.Dot1Q5_1AVX512},
 		format.Q8_0: {simd.Dot4Q8_0AVX512, simd.Dot1Q8_0AVX512}, format.Q4_K: {simd.Dot4Q4_KAVX512, simd.Dot1Q4_KAVX512},
 		format.Q5_K: {simd.Dot4Q5_KAVX512, simd.Dot1Q5_KAVX512}, format.Q6_K: {simd.Dot4Q6_KAVX512, simd.Dot1Q6_KAVX512},
+		format.Q2_K: {simd.Dot4Q2_KAVX512, simd.Dot1Q2_KAVX512}, format.Q3_K: {simd.Dot4Q3_KAVX512, simd.Dot1Q3_KAVX512},
 	} {
 		k.dotRows[f] = dotPacked(f, dots)
 	}

@@ -85,3 +85,16 @@ func sixteenScales(p *panelMemory, row []byte, column int) {
 		}
 	}
 }
+
+// threeBitScales is for Q3_K.
+func threeBitScales(p *panelMemory, row []byte, column int) {
+	const bytes = 110
+	at := column
+	for ; len(row) > 0; row = row[bytes:] {
+		d := half(row[108:])
+		for _, scale := range scalesQ3_K(row[96:]) {
+			p.scales[at] = d * float32(scale)
+			at += blockPanel
+		}
+	}
+}

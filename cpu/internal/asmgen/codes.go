@@ -45,6 +45,9 @@ func (g *gen) coder(format string) *coder {
 		c.fifth = g.bytesY("fifths", 16)
 	case "Q6_K":
 		c.fifth = g.bytesY("uppers", 0x30)
+	case "Q2_K", "Q3_K":
+		c.nibble = g.bytesY("twoBits", 3)
+		c.fifth = g.bytesY("thirdBits", 4)
 	}
 	return c
 }
@@ -62,6 +65,15 @@ func (c *coder) codes(format string, p reg.Register, use func(i int, codes reg.V
 		for i := 0; i < 256; i += 32 {
 			v := c.half32(at(p, 48+i/64*32), i/32%2 == 1)
 			use(i, c.upper(at(p, 16), 4-i/32, v))
+		}
+	case "Q2_K":
+		for i := 0; i < 256; i += 32 {
+			use(i, c.twoBits(at(p, 16+i/128*32), i/32%4))
+		}
+	case "Q3_K":
+		for i := 0; i < 256; i += 32 {
+			v := c.twoBits(at(p, 32+i/128*32), i/32%4)
+			use(i, c.upper(at(p, 0), 2-i/32, v))
 		}
 	case "Q6_K":
 		for i := 0; i < 256; i += 32 {
@@ -126,6 +138,17 @@ func (c *coder) half32(from operand.Mem, high bool) reg.VecVirtual {
 	} else {
 		c.VPAND(from, c.nibble, v)
 	}
+	return v
+}
+
+// twoBits is bits 2s and 2s+1 of 32 bytes.
+func (c *coder) twoBits(from operand.Mem, s int) reg.VecVirtual {
+	v := c.YMM()
+	c.VMOVDQU(from, v)
+	if s > 0 {
+		c.VPSRLW(operand.U8(uint8(2*s)), v, v)
+	}
+	c.VPAND(c.nibble, v, v)
 	return v
 }
 

@@ -45,6 +45,8 @@ func (g *gen) int8Dot(p packing, planes, n int) {
 			"Q4_0": "the negated sums of 32 integers, as int32",
 			"Q5_0": "the negated sums of 32 integers, as int32",
 			"Q8_0": "not read",
+			"Q2_K": "the negated sums of 16 integers, as int32",
+			"Q3_K": "the negated sums of 16 integers, as int32",
 			"Q6_K": "the negated sums of 16 integers, as int32",
 		}[p.name]+map[bool]string{true: "the sums of 32 integers times their scale"}[p.name == "Q4_1" || p.name == "Q5_1" || p.name == "Q4_K" || p.name == "Q5_K"])
 	y, w, stride := g.arg("y"), g.arg("w"), g.arg("stride")
@@ -127,7 +129,7 @@ func (c *int8Code) row(w reg.Register, acc reg.VecVirtual) {
 	switch c.packing.name {
 	case "Q4_K", "Q5_K":
 		c.rowOffsets(w, acc)
-	case "Q6_K":
+	case "Q2_K", "Q3_K", "Q6_K":
 		c.rowSixteens(w, acc)
 	default:
 		c.rowBlock(w, acc)
@@ -158,7 +160,7 @@ func (c *int8Code) loop(name string, group int, blocks reg.GPVirtual, ws []reg.G
 	c.ADDQ(operand.U32(numbers*c.planes), c.q)
 	c.ADDQ(operand.U32(numbers/8), c.d)
 	sums := numbers / 8
-	if c.packing.name == "Q6_K" {
+	if c.sixteens() {
 		sums = numbers / 4
 	}
 	c.ADDQ(operand.U32(sums), c.sums)
@@ -294,32 +296,38 @@ func (c *int8Code) rowOffsets(w reg.Register, acc reg.VecVirtual) {
 	})
 }
 
-// rowSixteens is a super-block with sixteen scales, of Q6_K. The offset 32 is taken off
-// with the sums of the activations.
+// sixteens says whether a scale belongs to 16 numbers.
+func (c *int8Code) sixteens() bool {
+	return c.packing.name == "Q2_K" || c.packing.name == "Q3_K" || c.packing.name == "Q6_K"
+}
+
+// rowSixteens is a super-block with sixteen scales. What is added to the codes, or a
+// sub-block's minimum, is taken off with the sums of the activations.
 func (c *int8Code) rowSixteens(w reg.Register, acc reg.VecVirtual) {
-	x, factor, offset := c.XMM(), c.YMM(), c.YMM()
-	c.VPBROADCASTW(at(w, 208), x)
-	c.VCVTPH2PS(x, factor)
-	c.VBROADCASTSS(c.floats("thirtyTwo", 32), offset)
-	var scales []reg.VecVirtual
+	slot := c.AllocLocal(64)
+	var packed operand.Mem
+	if c.packing.name == "Q3_K" {
+		packed = c.sixBitScales(w)
+	}
 	for i := range 2 {
-		s, pair, sums := c.YMM(), c.YMM(), c.YMM()
-		c.VPMOVSXBD(at(w, 192+8*i), s)
-		c.VCVTDQ2PS(s, s)
-		c.VMULPS(factor, s, s)
+		s, offset := c.eightScales(w, packed, 8*i)
+		pair, sums := c.YMM(), c.YMM()
 		// Two scales for each one of the activations.
 		c.VMOVUPS(c.ints("pairs", 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7).Offset(32*i), pair)
 		c.VPERMPS(at(c.d, 0), pair, pair)
 		c.VMULPS(pair, s, s)
 		c.VCVTDQ2PS(at(c.sums, 32*i), sums)
 		c.VMULPS(offset, sums, sums)
-		c.VFMADD231PS(sums, s, acc)
-		scales = append(scales, s)
+		if c.packing.name == "Q2_K" {
+			c.VFMADD231PS(sums, pair, acc)
+		} else {
+			c.VFMADD231PS(sums, s, acc)
+		}
+		c.VMOVUPS(s, slot.Offset(32*i))
 	}
-	slot := c.spilled(scales...)
 	halves := c.YMM()
 	c.VMOVUPS(c.ints("halves", 0, 0, 0, 0, 1, 1, 1, 1), halves)
-	c.codes("Q6_K", w, func(i int, codes reg.VecVirtual) {
+	c.codes(c.packing.name, w, func(i int, codes reg.VecVirtual) {
 		sum, scale := c.zeroY(), c.YMM()
 		c.multiply(i, codes, sum, nil)
 		c.VBROADCASTSD(slot.Offset(i/4), scale)
@@ -327,6 +335,30 @@ func (c *int8Code) rowSixteens(w reg.Register, acc reg.VecVirtual) {
 		c.VCVTDQ2PS(sum, sum)
 		c.VFMADD231PS(sum, scale, acc)
 	})
+}
+
+// eightScales is scales of a super-block from number first on, and their minima or, for
+// all, what has been added to the codes.
+func (c *int8Code) eightScales(w reg.Register, packed operand.Mem, first int) (scales, offset reg.VecVirtual) {
+	if c.packing.name == "Q2_K" {
+		return (&decoder{gen: c.gen}).nibbleScales(w, first)
+	}
+	x, factor := c.XMM(), c.YMM()
+	scales, offset = c.YMM(), c.YMM()
+	if c.packing.name == "Q6_K" {
+		c.VPBROADCASTW(at(w, 208), x)
+		c.VBROADCASTSS(c.floats("thirtyTwoAdded", 32), offset)
+		c.VPMOVSXBD(at(w, 192+first), scales)
+	} else {
+		c.VPBROADCASTW(at(w, 108), x)
+		c.VBROADCASTSS(c.floats("fourAdded", 4), offset)
+		c.VPMOVZXBD(packed.Offset(first), scales)
+		c.VPSUBD(c.ints("thirtyTwos", 32, 32, 32, 32, 32, 32, 32, 32), scales, scales)
+	}
+	c.VCVTPH2PS(x, factor)
+	c.VCVTDQ2PS(scales, scales)
+	c.VMULPS(factor, scales, scales)
+	return scales, offset
 }
 
 // unpackCodes writes what unpacks codes to unsigned bytes.

@@ -22,6 +22,8 @@ var packings = []packing{
 	{"Q5_0", 22, 32, (*decoder).q5_0},
 	{"Q5_1", 24, 32, (*decoder).q5_1},
 	{"Q8_0", 34, 32, (*decoder).q8_0},
+	{"Q2_K", 84, 256, (*decoder).q2_K},
+	{"Q3_K", 110, 256, (*decoder).q3_K},
 	{"Q4_K", 144, 256, (*decoder).q4_K},
 	{"Q5_K", 176, 256, (*decoder).q5_K},
 	{"Q6_K", 210, 256, (*decoder).q6_K},
@@ -337,4 +339,93 @@ func (d *decoder) q6_K(p reg.Register, use func(int, reg.VecVirtual)) {
 		d.VPSUBD(offset, code, code)
 		use(i, d.scaled(code, d.fromSlot(slot, i/16), nil))
 	}
+}
+
+// q2_K: scale*code - minimum, by 16 numbers.
+func (d *decoder) q2_K(p reg.Register, use func(int, reg.VecVirtual)) {
+	var scales, mins []reg.VecVirtual
+	for i := 0; i < 16; i += d.lanes {
+		s, m := d.nibbleScales(p, i)
+		scales, mins = append(scales, s), append(mins, m)
+	}
+	slot := d.spilled(append(scales, mins...)...)
+	three := d.integer("three", 3)
+	for i := 0; i < 256; i += d.lanes {
+		h, s, l := i/128, i/32%4, i%32
+		code := d.bytesAt(p, 16+32*h+l)
+		d.shift(code, 2*s)
+		d.and(three, code, code)
+		v := d.vec()
+		d.VCVTDQ2PS(code, v)
+		d.VMULPS(d.fromSlot(slot, i/16), v, v)
+		d.VSUBPS(d.fromSlot(slot, 16+i/16), v, v)
+		use(i, v)
+	}
+}
+
+// nibbleScales works out scales d*(low nibble) and minima dmin*(high nibble) of a Q2_K
+// block, as many as lanes from number first on.
+func (d *decoder) nibbleScales(p reg.Register, first int) (scales, mins reg.VecVirtual) {
+	bytes := d.bytesAt(p, first)
+	mins, scales = d.nibbles(bytes, true), d.nibbles(bytes, false)
+	d.VCVTDQ2PS(mins, mins)
+	d.VMULPS(d.half(at(p, 82)), mins, mins)
+	d.VCVTDQ2PS(scales, scales)
+	d.VMULPS(d.half(at(p, 80)), scales, scales)
+	return scales, mins
+}
+
+// q3_K: scale*code, by 16 numbers, with 6-bit scales.
+func (d *decoder) q3_K(p reg.Register, use func(int, reg.VecVirtual)) {
+	factor := d.half(at(p, 108))
+	var scales []reg.VecVirtual
+	packed := d.sixBitScales(p)
+	for i := 0; i < 16; i += d.lanes {
+		v := d.vec()
+		d.VPMOVZXBD(packed.Offset(i), v)
+		d.VPSUBD(d.integer("thirtyTwo", 32), v, v)
+		d.VCVTDQ2PS(v, v)
+		d.VMULPS(factor, v, v)
+		scales = append(scales, v)
+	}
+	slot := d.spilled(scales...)
+	three, four := d.integer("three", 3), d.integer("fourth", 4)
+	for i := 0; i < 256; i += d.lanes {
+		h, s, l := i/128, i/32%4, i%32
+		code := d.bytesAt(p, 32+32*h+l)
+		d.shift(code, 2*s)
+		d.and(three, code, code)
+		high := d.bytesAt(p, l)
+		d.shift(high, i/32-2)
+		d.and(four, high, high)
+		d.or(high, code, code)
+		d.VPSUBD(four, code, code)
+		use(i, d.scaled(code, d.fromSlot(slot, i/16), nil))
+	}
+}
+
+// sixBitScales is the sixteen scales of a Q3_K block, with 32 added, as bytes in the frame:
+// four low bits of scales s and s+8 in byte s, two high bits of scales s%4 + 0, 4, 8, 12 in
+// one of the bytes after them.
+func (g *gen) sixBitScales(p reg.Register) operand.Mem {
+	slot := g.AllocLocal(16)
+	nibbles, twos := g.quads("lowNibbles", 0x0f0f0f0f0f0f0f0f), g.quads("upperTwos", 0x3030303030303030)
+	for i, first := range []uint8{0, 4} {
+		scales, a, b := g.GP64(), g.GP64(), g.GP64()
+		g.MOVQ(at(p, 96), scales)
+		g.MOVL(at(p, 104), a.As32())
+		if i == 1 {
+			g.SHRQ(operand.U8(4), scales)
+			g.SHRQ(operand.U8(first), a)
+		}
+		g.ANDQ(nibbles, scales)
+		g.MOVQ(a, b) // for scales 4..7 of the eight
+		g.SHLL(operand.U8(4), a.As32())
+		g.SHLQ(operand.U8(34), b)
+		g.ORQ(b, a)
+		g.ANDQ(twos, a)
+		g.ORQ(a, scales)
+		g.MOVQ(scales, slot.Offset(8*i))
+	}
+	return slot
 }

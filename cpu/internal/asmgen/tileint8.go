@@ -26,7 +26,9 @@ func emitInt8Tiles(g *gen) {
 		for _, zero := range []int{8, 16, 128} {
 			g.int8Tile(fmt.Sprintf("Int%dTile32Zero%d", 8*planes, zero), planes, 32, zero)
 		}
-		g.int8Tile(fmt.Sprintf("Int%dTile16Zero32", 8*planes), planes, 16, 32)
+		for _, zero := range []int{4, 32} {
+			g.int8Tile(fmt.Sprintf("Int%dTile16Zero%d", 8*planes, zero), planes, 16, zero)
+		}
 		g.int8Tile(fmt.Sprintf("Int%dTile32Offsets", 8*planes), planes, 32, 0)
 	}
 	g.interleave()

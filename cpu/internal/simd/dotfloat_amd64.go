@@ -54,6 +54,26 @@ func Dot4Q8_0AVX2(y *float32, w *byte, stride int, x *float32, blocks int)
 //go:noescape
 func Dot1Q8_0AVX2(y *float32, w *byte, stride int, x *float32, blocks int)
 
+// Dot4Q2_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart.
+//
+//go:noescape
+func Dot4Q2_KAVX2(y *float32, w *byte, stride int, x *float32, blocks int)
+
+// Dot1Q2_KAVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart.
+//
+//go:noescape
+func Dot1Q2_KAVX2(y *float32, w *byte, stride int, x *float32, blocks int)
+
+// Dot4Q3_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart.
+//
+//go:noescape
+func Dot4Q3_KAVX2(y *float32, w *byte, stride int, x *float32, blocks int)
+
+// Dot1Q3_KAVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart.
+//
+//go:noescape
+func Dot1Q3_KAVX2(y *float32, w *byte, stride int, x *float32, blocks int)
+
 // Dot4Q4_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart.
 //
 //go:noescape
@@ -133,6 +153,26 @@ func Dot4Q8_0AVX512(y *float32, w *byte, stride int, x *float32, blocks int)
 //
 //go:noescape
 func Dot1Q8_0AVX512(y *float32, w *byte, stride int, x *float32, blocks int)
+
+// Dot4Q2_KAVX512 is y[j] = row j . x for 4 rows of blocks, stride bytes apart.
+//
+//go:noescape
+func Dot4Q2_KAVX512(y *float32, w *byte, stride int, x *float32, blocks int)
+
+// Dot1Q2_KAVX512 is y[j] = row j . x for 1 rows of blocks, stride bytes apart.
+//
+//go:noescape
+func Dot1Q2_KAVX512(y *float32, w *byte, stride int, x *float32, blocks int)
+
+// Dot4Q3_KAVX512 is y[j] = row j . x for 4 rows of blocks, stride bytes apart.
+//
+//go:noescape
+func Dot4Q3_KAVX512(y *float32, w *byte, stride int, x *float32, blocks int)
+
+// Dot1Q3_KAVX512 is y[j] = row j . x for 1 rows of blocks, stride bytes apart.
+//
+//go:noescape
+func Dot1Q3_KAVX512(y *float32, w *byte, stride int, x *float32, blocks int)
 
 // Dot4Q4_KAVX512 is y[j] = row j . x for 4 rows of blocks, stride bytes apart.
 //

@@ -104,6 +104,46 @@ func Int16Dot4Q8_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sum
 //go:noescape
 func Int16Dot1Q8_0AVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
+// Int8Dot4Q2_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int8Dot4Q2_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int8Dot1Q2_KAVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int8Dot1Q2_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot4Q2_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int16Dot4Q2_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q2_KAVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int16Dot1Q2_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int8Dot4Q3_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int8Dot4Q3_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int8Dot1Q3_KAVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int8Dot1Q3_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot4Q3_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int16Dot4Q3_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q3_KAVX2 is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int16Dot1Q3_KAVX2(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
 // Int8Dot4Q4_KAVX2 is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
 //
 //go:noescape
@@ -204,6 +244,46 @@ func Int16Dot4Q5_1VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sum
 //go:noescape
 func Int16Dot1Q5_1VNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
 
+// Int8Dot4Q2_KVNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int8Dot4Q2_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int8Dot1Q2_KVNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int8Dot1Q2_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot4Q2_KVNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int16Dot4Q2_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q2_KVNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int16Dot1Q2_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int8Dot4Q3_KVNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int8Dot4Q3_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int8Dot1Q3_KVNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int8Dot1Q3_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot4Q3_KVNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int16Dot4Q3_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Dot1Q3_KVNNI is y[j] = row j . x for 1 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the negated sums of 16 integers, as int32.
+//
+//go:noescape
+func Int16Dot1Q3_KVNNI(y *float32, w *byte, stride int, q *int8, d *float32, sums *float32, blocks int)
+
 // Int8Dot4Q4_KVNNI is y[j] = row j . x for 4 rows of blocks, stride bytes apart. x is integers q with scales d, and sums is the sums of 32 integers times their scale.
 //
 //go:noescape
@@ -288,6 +368,16 @@ func CodesQ5_1AVX2(c *byte, w *byte, blocks int)
 //
 //go:noescape
 func CodesQ8_0AVX2(c *byte, w *byte, blocks int)
+
+// CodesQ2_KAVX2 is c = the codes of so many blocks, before a format's offset is subtracted; those of Q8_0 plus 128.
+//
+//go:noescape
+func CodesQ2_KAVX2(c *byte, w *byte, blocks int)
+
+// CodesQ3_KAVX2 is c = the codes of so many blocks, before a format's offset is subtracted; those of Q8_0 plus 128.
+//
+//go:noescape
+func CodesQ3_KAVX2(c *byte, w *byte, blocks int)
 
 // CodesQ4_KAVX2 is c = the codes of so many blocks, before a format's offset is subtracted; those of Q8_0 plus 128.
 //

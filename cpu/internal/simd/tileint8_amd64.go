@@ -19,6 +19,11 @@ func Int8Tile32Zero16VNNI(y *float32, stride int, codes *byte, scales *float32, 
 //go:noescape
 func Int8Tile32Zero128VNNI(y *float32, stride int, codes *byte, scales *float32, offsets *float32, q *int8, d *float32, sums *float32, blocks int)
 
+// Int8Tile16Zero4VNNI is y[t*stride+j] = row j . x[t] for 4 rows of activations x and 32 of weights, which are scale*(code-zero), one scale for 16 codes. codes is [blocks][8][32][4], scales and offsets [blocks*2][32], q [4][blocks*1][32], d [4][blocks]; sums is, like q's scales, the sums of activations: negated int32 or, with offsets, times d.
+//
+//go:noescape
+func Int8Tile16Zero4VNNI(y *float32, stride int, codes *byte, scales *float32, offsets *float32, q *int8, d *float32, sums *float32, blocks int)
+
 // Int8Tile16Zero32VNNI is y[t*stride+j] = row j . x[t] for 4 rows of activations x and 32 of weights, which are scale*(code-zero), one scale for 16 codes. codes is [blocks][8][32][4], scales and offsets [blocks*2][32], q [4][blocks*1][32], d [4][blocks]; sums is, like q's scales, the sums of activations: negated int32 or, with offsets, times d.
 //
 //go:noescape
@@ -43,6 +48,11 @@ func Int16Tile32Zero16VNNI(y *float32, stride int, codes *byte, scales *float32,
 //
 //go:noescape
 func Int16Tile32Zero128VNNI(y *float32, stride int, codes *byte, scales *float32, offsets *float32, q *int8, d *float32, sums *float32, blocks int)
+
+// Int16Tile16Zero4VNNI is y[t*stride+j] = row j . x[t] for 4 rows of activations x and 32 of weights, which are scale*(code-zero), one scale for 16 codes. codes is [blocks][8][32][4], scales and offsets [blocks*2][32], q [4][blocks*2][32], d [4][blocks]; sums is, like q's scales, the sums of activations: negated int32 or, with offsets, times d.
+//
+//go:noescape
+func Int16Tile16Zero4VNNI(y *float32, stride int, codes *byte, scales *float32, offsets *float32, q *int8, d *float32, sums *float32, blocks int)
 
 // Int16Tile16Zero32VNNI is y[t*stride+j] = row j . x[t] for 4 rows of activations x and 32 of weights, which are scale*(code-zero), one scale for 16 codes. codes is [blocks][8][32][4], scales and offsets [blocks*2][32], q [4][blocks*2][32], d [4][blocks]; sums is, like q's scales, the sums of activations: negated int32 or, with offsets, times d.
 //

@@ -39,6 +39,16 @@ func UnpackQ5_1AVX2(y *float32, w *byte, blocks int)
 //go:noescape
 func UnpackQ8_0AVX2(y *float32, w *byte, blocks int)
 
+// UnpackQ2_KAVX2 is y = the numbers of so many blocks, 256 each.
+//
+//go:noescape
+func UnpackQ2_KAVX2(y *float32, w *byte, blocks int)
+
+// UnpackQ3_KAVX2 is y = the numbers of so many blocks, 256 each.
+//
+//go:noescape
+func UnpackQ3_KAVX2(y *float32, w *byte, blocks int)
+
 // UnpackQ4_KAVX2 is y = the numbers of so many blocks, 256 each.
 //
 //go:noescape
@@ -88,6 +98,16 @@ func UnpackQ5_1AVX512(y *float32, w *byte, blocks int)
 //
 //go:noescape
 func UnpackQ8_0AVX512(y *float32, w *byte, blocks int)
+
+// UnpackQ2_KAVX512 is y = the numbers of so many blocks, 256 each.
+//
+//go:noescape
+func UnpackQ2_KAVX512(y *float32, w *byte, blocks int)
+
+// UnpackQ3_KAVX512 is y = the numbers of so many blocks, 256 each.
+//
+//go:noescape
+func UnpackQ3_KAVX512(y *float32, w *byte, blocks int)
 
 // UnpackQ4_KAVX512 is y = the numbers of so many blocks, 256 each.
 //
