@@ -19,6 +19,7 @@ type verbCase struct {
 	norm           uint32 // 0 none, 1 RMSNorm, 2 LayerNorm
 	biased         bool   // the weights have biases, a LayerNorm has a shift
 	multiprocessor int
+	apart          bool // what a norm has last, shift or gain, lies between multiples of 16 bytes
 }
 
 const (
@@ -36,25 +37,25 @@ func verbCases(block int) []verbCase {
 		long = 2052
 	}
 	cases := []verbCase{
-		{repack.MatvecProject, [3]int{37, 0, 0}, k, 1, noNorm, true, 1},
-		{repack.MatvecProject, [3]int{37, 5, 130}, 3 * k, 2, rmsNorm, false, 128},
-		{repack.MatvecProject, [3]int{33, 64, 0}, 2 * k, 2, layerNorm, true, 2},
-		{repack.MatvecProject, [3]int{21, 21, 21}, long, 1, layerNorm, false, 128},
-		{repack.MatvecProject, [3]int{45, 0, 0}, long, 1, rmsNorm, true, 4},
-		{repack.MatvecAccumulate, [3]int{70, 0, 0}, 5 * k, 2, noNorm, true, 1},
-		{repack.MatvecAccumulate, [3]int{9, 0, 0}, long, 1, noNorm, false, 128},
-		{repack.MatvecAccumulateNorm, [3]int{36, 0, 0}, 2 * k, 3, rmsNorm, true, 128},
-		{repack.MatvecAccumulateNorm, [3]int{516, 0, 0}, k, 1, rmsNorm, false, 128},
-		{repack.MatvecAccumulateNorm, [3]int{2564, 0, 0}, k, 1, rmsNorm, true, 1},
-		{repack.MatvecSwiGLU, [3]int{75, 75, 0}, k, 2, rmsNorm, true, 1},
-		{repack.MatvecSwiGLU, [3]int{37, 37, 0}, long, 1, noNorm, false, 128},
-		{repack.MatvecGeGLU, [3]int{41, 41, 0}, 4 * k, 1, rmsNorm, false, 1},
-		{repack.MatvecGELU, [3]int{50, 0, 0}, 3 * k, 2, layerNorm, true, 1},
+		{repack.MatvecProject, [3]int{37, 0, 0}, k, 1, noNorm, true, 1, false},
+		{repack.MatvecProject, [3]int{37, 5, 130}, 3 * k, 2, rmsNorm, false, 128, false},
+		{repack.MatvecProject, [3]int{33, 64, 0}, 2 * k, 2, layerNorm, true, 2, false},
+		{repack.MatvecProject, [3]int{21, 21, 21}, long, 1, layerNorm, false, 128, false},
+		{repack.MatvecProject, [3]int{45, 0, 0}, long, 1, rmsNorm, true, 4, false},
+		{repack.MatvecAccumulate, [3]int{70, 0, 0}, 5 * k, 2, noNorm, true, 1, false},
+		{repack.MatvecAccumulate, [3]int{9, 0, 0}, long, 1, noNorm, false, 128, false},
+		{repack.MatvecAccumulateNorm, [3]int{36, 0, 0}, 2 * k, 3, rmsNorm, true, 128, false},
+		{repack.MatvecAccumulateNorm, [3]int{516, 0, 0}, k, 1, rmsNorm, false, 128, false},
+		{repack.MatvecAccumulateNorm, [3]int{2564, 0, 0}, k, 1, rmsNorm, true, 1, false},
+		{repack.MatvecSwiGLU, [3]int{75, 75, 0}, k, 2, rmsNorm, true, 1, false},
+		{repack.MatvecSwiGLU, [3]int{37, 37, 0}, long, 1, noNorm, false, 128, false},
+		{repack.MatvecGeGLU, [3]int{41, 41, 0}, 4 * k, 1, rmsNorm, false, 1, false},
+		{repack.MatvecGELU, [3]int{50, 0, 0}, 3 * k, 2, layerNorm, true, 1, false},
 	}
 	if block == 1 { // rows that end within a load of 16 bytes, and such as do not begin with one
 		for i, k := range []int{3, 29, 36, 37, 46, 103} {
-			cases = append(cases, verbCase{repack.MatvecProject, [3]int{11, 7, 0}, k, 1 + i%3, rmsNorm, false, 1},
-				verbCase{repack.MatvecGELU, [3]int{9, 0, 0}, k, 1 + i%2, layerNorm, true, 128})
+			cases = append(cases, verbCase{repack.MatvecProject, [3]int{11, 7, 0}, k, 1 + i%3, rmsNorm, false, 1, k%4 == 0},
+				verbCase{repack.MatvecGELU, [3]int{9, 0, 0}, k, 1 + i%2, layerNorm, true, 128, k%4 == 0})
 		}
 	}
 	return cases
@@ -97,11 +98,17 @@ func (r *rig) checkVerb(f format.Format, c verbCase, int8 bool) {
 	call := matvecCall{verb: c.verb, x: r.put(x), cols: c.k, norm: c.norm, eps: verbEps}
 	if c.norm != noNorm {
 		call.gain = r.put(gain)
+		if c.apart && c.norm == rmsNorm {
+			call.gain = r.put(append([]float32{0}, gain...)) + 4
+		}
 	}
 	if c.norm != layerNorm || !c.biased {
 		clear(shift)
 	} else {
 		call.shift = r.put(shift)
+		if c.apart {
+			call.shift = r.put(append([]float32{0}, shift...)) + 4
+		}
 	}
 	h := x
 	if c.norm != noNorm && !after {
