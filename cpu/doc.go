@@ -10,6 +10,6 @@
 // heads or by rows of activations, never along a sum, and every sum is taken in one
 // fixed order. A matrix product of T rows gives the same bits as T products of one row,
 // so that a text does not depend on how its prompt was cut into steps either; with
-// activations as 8-bit integers that holds in plain Go, and otherwise within the
-// tolerance of the parity suite.
+// activations as integers that holds in plain Go, and otherwise within the tolerance of
+// the parity suite.
 package cpu
