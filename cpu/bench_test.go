@@ -9,10 +9,10 @@ import (
 // BenchmarkOps times the suite's benchmark cases: choose some with
 // -bench 'Ops/float/Linear/Q4_K', for example.
 func BenchmarkOps(b *testing.B) {
-	for name, o := range map[string]Options{"float": {}, "int8": {Int8Activations: true}} {
+	for name, o := range map[string]Options{"float": {}, "int16": {Activations: Int16}, "int8": {Activations: Int8}} {
 		b.Run(name, func(b *testing.B) {
 			for _, c := range backendtest.Benchmarks() {
-				if o.Int8Activations && c.Op != "Linear" {
+				if o.Activations != Float32 && c.Op != "Linear" {
 					continue
 				}
 				b.Run(c.Op+"/"+c.Name, func(b *testing.B) { benchmarkCase(b, o, c) })
