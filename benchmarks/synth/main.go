@@ -102,6 +102,7 @@ func describe(w *gguf.Writer, c *model.Config, shape string) error {
 		{"llama.attention.layer_norm_rms_epsilon", float32(1e-5)},
 		{"llama.rope.freq_base", float32(500000)},
 		{"llama.vocab_size", uint32(c.Vocab)},
+		{"tokenizer.ggml.model", "no_vocab"}, // llama.cpp asks for one, and knows this
 	} {
 		if err := w.Set(kv.key, kv.value); err != nil {
 			return err
