@@ -46,8 +46,9 @@ arm64: ## run the CPU backend's tests on an emulated arm64, with and without FEA
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -exec 'qemu-aarch64 -cpu max' ./cpu
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -run 'Quantize|Dot|Panel|Level' -exec 'qemu-aarch64 -cpu cortex-a53' ./cpu
 
-asm: ## see that the amd64 assembly is what its generator writes
+asm: ## see that the amd64 assembly is what its generators write
 	cd cpu/internal/asmgen && CGO_ENABLED=0 $(GO) test .
+	cd cuda/emulator/internal/asmgen && CGO_ENABLED=0 $(GO) test .
 
 lint: ## gofmt, go vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { echo 'not gofmt-clean:'; gofmt -l .; exit 1; }
