@@ -8,7 +8,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -133,28 +132,25 @@ func TestCallsWhileAKernelRuns(t *testing.T) {
 	must(t, err)
 	s, dev := makeStream(t, cu.NonBlocking), alloc(t, 4)
 	must(t, Launch(f, &Extent{1, 1, 1, 1, 1, 1}, 0, s, []uint64{uint64(dev), 2_000_000}))
-	begun, done, longest := make(chan bool), make(chan bool), make(chan time.Duration)
+	begun, done, answered := make(chan bool), make(chan bool), make(chan int)
 	go func() {
-		var most time.Duration
-		for close(begun); ; {
+		calls := 0
+		for close(begun); ; calls++ {
 			select {
 			case <-done:
-				longest <- most
+				answered <- calls
 				return
 			default:
-				start := time.Now()
 				cu.NumDevices()
-				most = max(most, time.Since(start))
 			}
 		}
 	}()
 	<-begun
-	start := time.Now()
 	must(t, s.Synchronize())
-	took := time.Since(start)
 	close(done)
-	if most := <-longest; most > took/2 {
-		t.Errorf("a call took %v while a kernel ran for %v", most, took)
+	// A call that waited for the kernel would be the only one.
+	if n := <-answered; n < 10 {
+		t.Errorf("%d calls were answered while a kernel ran", n)
 	}
 	out := pinned(t, 4)
 	must(t, cu.MemcpyDtoHAsync(pointer(out), dev, 4, s))
