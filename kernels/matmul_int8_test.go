@@ -16,10 +16,15 @@ type stagedInt8 struct{ q, d, sums uint64 }
 
 func (r *rig) stageInt8(f format.Format, x []float32, t, k int) stagedInt8 {
 	r.Helper()
+	return r.stageInt8Normed(f, x, t, k, stageNorm{})
+}
+
+func (r *rig) stageInt8Normed(f format.Format, x []float32, t, k int, n stageNorm) stagedInt8 {
+	r.Helper()
 	tp, kp := kernels.Staged(t, k)
 	log := kernels.SumLog(f)
 	s := stagedInt8{r.space(tp * kp), r.space(4 * tp * kp / 32), r.space(4 * tp * kp >> log)}
-	r.launch("stage_s8", rows(tp), 0, s.q, s.d, s.sums, r.put(x), uint64(0), uint64(0), uint32(k), uint32(t), uint32(log), uint32(0), float32(0))
+	r.launch("stage_s8", rows(tp), 0, s.q, s.d, s.sums, r.put(x), n.gain, n.shift, uint32(k), uint32(t), uint32(log), n.center, n.eps)
 	return s
 }
 
@@ -121,6 +126,38 @@ func TestStageInt8(t *testing.T) {
 				want := q.D[i<<log/32] * float32(sum)
 				if got := sums[i*tp+row]; got != want && (got == got || want == want) {
 					t.Fatalf("%v: sums[%d, %d] is %v, want %v", f, i, row, got, want)
+				}
+			}
+		}
+	}
+}
+
+// With a norm a block's integers are those of the normed numbers: the scale is exact but for
+// float32's rounding, and no number is further off than half of it.
+func TestStageInt8Norm(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const rowsOfX, f = 3, format.Q4_K
+	for _, k := range []int{96, 2080} {
+		for _, kind := range []string{"RMS", "layer", "layer without shift"} {
+			x := r.normal(rowsOfX*k, 3, 1)
+			at, normed := r.norm(kind, x, k)
+			tp, kp := kernels.Staged(rowsOfX, k)
+			s := r.stageInt8Normed(f, x, rowsOfX, k, at)
+			qs, d := get[int8](r, s.q, tp*kp), r.floats(s.d, tp*kp/32)
+			for row := range rowsOfX {
+				for i, want := range normed[row*k : (row+1)*k] {
+					scale := d[i/32*tp+row]
+					top := float32(0)
+					for _, v := range normed[row*k+i/32*32:][:32] {
+						top = max(top, v, -v)
+					}
+					if math.Abs(float64(scale*127/top-1)) > 1e-5 {
+						t.Fatalf("%s, K = %d: d[%d, %d] is %v, want %v", kind, k, i/32, row, scale, top/127)
+					}
+					if got := scale * float32(qs[row*kp+i]); math.Abs(float64(got-want)) > 0.501*float64(scale) {
+						t.Fatalf("%s, K = %d: x[%d, %d] is %v, want %v within half of %v", kind, k, row, i, got, want, scale)
+					}
 				}
 			}
 		}

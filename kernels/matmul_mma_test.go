@@ -239,38 +239,47 @@ func TestStageNorm(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const n, rows = 24, 5
-	for i, k := range []int{96, 33, 2400} {
+	for _, k := range []int{96, 33, 2400} {
 		for _, kind := range []string{"RMS", "layer", "layer without shift"} {
-			x, gain, shift := r.normal(rows*k, 3, 1), r.normal(k, 1, 0.3), r.normal(k, 0, 1)
-			at := stageNorm{gain: r.put(gain), eps: 1e-5}
-			if kind == "layer" {
-				at.shift = r.put(shift)
-			} else {
-				clear(shift)
+			x := r.normal(rows*k, 3, 1)
+			at, normed := r.norm(kind, x, k)
+			for _, f := range []format.Format{format.F16, format.BF16} {
+				w := r.weight(f, n, k)
+				y := r.tensorProduct("_mma_64", w, r.stageNormed(f, r.put(x), rows, k, at), nil, nil)
+				r.compareTo(halfLimit(f), fmt.Sprintf("%s norm, K = %d", kind, k), y, w, normed, rows, nil, nil)
 			}
-			if kind != "RMS" {
-				at.center = 1
-			}
-			normed := make([]float32, len(x))
-			for j := 0; j < len(x); j += k {
-				var mean, squares float64
-				for _, v := range x[j : j+k] {
-					mean += float64(v) / float64(k)
-				}
-				if kind == "RMS" {
-					mean = 0
-				}
-				for _, v := range x[j : j+k] {
-					squares += (float64(v) - mean) * (float64(v) - mean) / float64(k)
-				}
-				for c, v := range x[j : j+k] {
-					normed[j+c] = float32((float64(v)-mean)/math.Sqrt(squares+1e-5)*float64(gain[c]) + float64(shift[c]))
-				}
-			}
-			f := []format.Format{format.F16, format.BF16}[i%2]
-			w := r.weight(f, n, k)
-			y := r.tensorProduct("_mma_64", w, r.stageNormed(f, r.put(x), rows, k, at), nil, nil)
-			r.compareTo(halfLimit(f), fmt.Sprintf("%s norm, K = %d", kind, k), y, w, normed, rows, nil, nil)
 		}
 	}
+}
+
+// norm is random gains, and shifts where kind is "layer", on the device, and x by that norm.
+func (r *rig) norm(kind string, x []float32, k int) (at stageNorm, normed []float32) {
+	const eps = 1e-5
+	gain, shift := r.normal(k, 1, 0.3), r.normal(k, 0, 1)
+	at = stageNorm{gain: r.put(gain), eps: eps}
+	if kind == "layer" {
+		at.shift = r.put(shift)
+	} else {
+		clear(shift)
+	}
+	if kind != "RMS" {
+		at.center = 1
+	}
+	normed = make([]float32, len(x))
+	for j := 0; j < len(x); j += k {
+		var mean, squares float64
+		for _, v := range x[j : j+k] {
+			mean += float64(v) / float64(k)
+		}
+		if kind == "RMS" {
+			mean = 0
+		}
+		for _, v := range x[j : j+k] {
+			squares += (float64(v) - mean) * (float64(v) - mean) / float64(k)
+		}
+		for c, v := range x[j : j+k] {
+			normed[j+c] = float32((float64(v)-mean)/math.Sqrt(squares+eps)*float64(gain[c]) + float64(shift[c]))
+		}
+	}
+	return at, normed
 }

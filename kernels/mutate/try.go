@@ -46,7 +46,7 @@ var cases = []struct{ file, tests string }{
 	{"sample_.*", "^(TestSample.*)$"},
 	{"softmax", "^(TestSoftmax)$"},
 	{"stage_.*_few", "^(TestMatfew)$"},
-	{"stage_s8", "^(TestStageInt8)$"},
+	{"stage_s8", "^(TestStageInt8|TestStageInt8Norm)$"},
 	{"stage_" + formats, "^(TestStageNorm|TestStageScales|TestMatmulMMA)$"},
 	{"store_" + formats, "^(TestStore)$/^$1$"},
 	{"topk", "^(TestTopK)$"},
