@@ -43,8 +43,8 @@ race: ## run the tests of concurrent packages under the race detector (needs gcc
 	CGO_ENABLED=1 $(GO) test -race -short $(TAGS) $(CONCURRENT)
 
 arm64: ## run the CPU backend's tests on an emulated arm64, with and without FEAT_DotProd (needs qemu-user)
-	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -exec 'qemu-aarch64 -cpu max' ./cpu
-	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -run 'Quantize|Dot|Panel|Level' -exec 'qemu-aarch64 -cpu cortex-a53' ./cpu
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -run 'Quantize|Dot|Panel|Unpack|Mix|Elements|Level|Parity/neon' -exec 'qemu-aarch64 -cpu max' ./cpu
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -run 'Quantize|Dot|Panel|Level' -exec 'qemu-aarch64 -cpu cortex-a53' ./cpu
 
 asm: ## see that the amd64 assembly is what its generators write
 	cd cpu/internal/asmgen && CGO_ENABLED=0 $(GO) test .
