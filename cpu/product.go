@@ -45,15 +45,19 @@ const (
 	integerPanels            // rows as integers times all rows of integers
 )
 
+// manyRows is from how many rows on bringing weights into panels of integers pays: below, each
+// row by itself is faster, since its weights come from a cache for all rows but the first.
+const manyRows = 8
+
 // wayOf chooses. Where integers are wanted and there are many rows, but no code for
 // panels of integers, floats are the faster.
 func (b *Backend) wayOf(w *weight, rows int) way {
 	switch f := w.format; {
 	case b.rounds(w):
-		if rows >= 4 && b.integers.panel[f] != nil {
+		switch panels := b.integers.panel[f] != nil; {
+		case rows >= manyRows && panels:
 			return integerPanels
-		}
-		if rows >= 4 && b.kernels.level != generic {
+		case rows >= 4 && !panels && b.kernels.level != generic:
 			return floatPanels
 		}
 		return integerRows
